@@ -1,0 +1,122 @@
+"""One program that runs beside us: started, watched, stopped or killed, its output kept in a log file."""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+STOP_SECONDS = 25.0  # above the time a worker takes to drain and exit
+
+
+class NotReady(RuntimeError):
+    """A program did not become ready in time; the message holds the end of its log."""
+
+
+class ManagedProcess:
+    """A program in a session of its own, so that Ctrl-C reaches it only through us.
+
+    Args:
+        name: for messages and the log file.
+        argv: program and arguments.
+        log: file that gets its output, appended.
+        cwd: working directory.
+        env: its whole environment; default: ours.
+        ready: says that it works; asked again until it says yes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self.env = dict(os.environ if env is None else env)
+        self._argv = list(argv)
+        self._cwd = cwd
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; an error if it was never started."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Say whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def exit_code(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Start it; use `wait_ready` to wait for it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._argv,
+                cwd=self._cwd,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            NotReady: it exited, or `timeout` seconds went by.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._ready():
+            if not self.alive() or time.monotonic() > deadline:
+                state = "is not ready" if self.alive() else f"exited with {self.exit_code()}"
+                raise NotReady(f"{self.name} {state}; the end of {self.log}:\n{self.tail()}")
+            time.sleep(0.1)
+
+    def terminate(self) -> None:
+        """Send SIGTERM and do not wait."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
+        """End it with SIGTERM; with SIGKILL, and all it started, if that takes more than `timeout` seconds."""
+        if self._process is None:
+            return
+        self.terminate()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it and all it started with SIGKILL, at once."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.pid)
+            for process in [parent, *parent.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        if self._process is not None:
+            self._process.wait()
+
+    def children(self) -> list[psutil.Process]:
+        """The processes it started, such as a worker's pool."""
+        return psutil.Process(self.pid).children(recursive=True)
+
+    def tail(self, lines: int = 30) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""

@@ -1,0 +1,65 @@
+"""A Celery worker, or beat, of any application folder as a process."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workerkit.health import check
+
+from devstack.process import ManagedProcess
+from devstack.valkey import Valkey
+
+WORKER = ("worker", "--without-mingle", "--without-gossip")
+
+
+class WorkerProcess(ManagedProcess):
+    """`celery -A <app> worker` on a given server; ready when its health file says so.
+
+    Args:
+        server: broker and result backend.
+        source: the folder with the application module and its `celeryconfig.py`.
+        app: the application module's name.
+        folder: gets the log, the health file, and the traces.
+        arguments: what follows `celery -A <app>`.
+        settings: more environment variables.
+    """
+
+    def __init__(
+        self,
+        server: Valkey,
+        source: Path,
+        app: str,
+        *,
+        folder: Path,
+        arguments: Sequence[str] = WORKER,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.health = folder / f"{arguments[0]}.health.json"
+        self.health.unlink(missing_ok=True)
+        self.traces = folder / "traces"
+        self.traces.mkdir(exist_ok=True)
+        env = {
+            **os.environ,
+            "BROKER_URL": server.url,
+            "HEALTH_FILE": str(self.health),
+            "TRACES": str(self.traces),
+            "CELERYCONFIG_WORKER_CONCURRENCY": "2",
+            **(settings or {}),
+        }
+        argv = [sys.executable, "-W", "error::DeprecationWarning:workerkit", "-m", "celery", "-A", app, *arguments]
+        log = folder / f"{arguments[0]}.log"
+        super().__init__(app, argv, log=log, cwd=source, env=env, ready=self.is_ready)
+
+    def is_ready(self) -> bool:
+        """Ask as the probe `ready` does."""
+        return check("ready", self.health) is None
+
+    def is_live(self) -> bool:
+        """Ask as the probe `live` does."""
+        return check("live", self.health) is None
+
+    def trace(self, name: str) -> list[str]:
+        """The lines that a task left in the file `name` of the folder that the variable TRACES names."""
+        file = self.traces / name
+        return file.read_text().splitlines() if file.exists() else []

@@ -1,0 +1,15 @@
+"""The `tasks` command; says what to install when the command line's own packages are missing."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code, see `tasks --help`."""
+    try:
+        from taskclient.cli_app import app  # noqa: PLC0415 - typer and rich are an extra
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "rich"}:
+            raise
+        print(f"The tasks command needs {error.name}: pip install 'taskclient[cli]'", file=sys.stderr)
+        sys.exit(2)
+    app()

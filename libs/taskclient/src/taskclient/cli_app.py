@@ -1,0 +1,95 @@
+"""The commands `tasks send`, `tasks status` and `tasks list`."""
+
+from typing import Annotated
+
+import typer
+
+from taskclient import cli_help
+from taskclient.cli_errors import clear_errors
+from taskclient.cli_input import open_client, parse_payload, parse_time
+from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome
+from taskclient.results import FINISHED
+
+app = typer.Typer(
+    name="tasks",
+    help=cli_help.APP,
+    epilog=cli_help.EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DEFAULT_BROKER = "redis://localhost:6379/0"
+Broker = Annotated[str, typer.Option(envvar="BROKER_URL", metavar="URL", help="The workers' broker.")]
+Results = Annotated[
+    str | None,
+    typer.Option(envvar="RESULT_URL", metavar="URL", help="The workers' result backend; default: the next database."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
+
+
+@app.command(help=cli_help.SEND, epilog=cli_help.EPILOG)
+def send(
+    name: Annotated[str, typer.Argument(help="The task's name, app.tasks.<module>.<task>.")],
+    fields: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The payload.")] = None,
+    *,
+    json_payload: Annotated[str | None, typer.Option(metavar="JSON", help="The payload as a JSON object.")] = None,
+    countdown: Annotated[float | None, typer.Option(metavar="S", help="Start in so many seconds.")] = None,
+    eta: Annotated[str | None, typer.Option(metavar="ISO", help="Start then, as in 2030-01-01T12:00Z.")] = None,
+    expires: Annotated[float | None, typer.Option(metavar="S", help="Do not start after so many seconds.")] = None,
+    correlation_id: Annotated[str | None, typer.Option(metavar="X", help="Ties the task to a request.")] = None,
+    wait: Annotated[float | None, typer.Option(metavar="S", help="Wait so long for the result.")] = None,
+    as_json: AsJson = False,
+    broker: Broker = DEFAULT_BROKER,
+    results: Results = None,
+) -> None:
+    """Send a task, and with `--wait` print how it ended."""
+    with clear_errors(), open_client(broker, results) as client:
+        task = client.send_payload(
+            name,
+            parse_payload(fields or [], json_payload),
+            eta=parse_time(eta),
+            countdown=countdown,
+            expires=expires,
+            correlation_id=correlation_id,
+        )
+        if wait is None:
+            print_id(task, as_json=as_json)
+        else:
+            print_outcome(task, wait, as_json=as_json)
+
+
+@app.command(help=cli_help.STATUS, epilog=cli_help.EPILOG)
+def status(
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `tasks send` printed.")],
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Print every change until the task has finished.")] = False,
+    timeout: Annotated[float | None, typer.Option(metavar="S", help="Watch so long at most.")] = None,
+    as_json: AsJson = False,
+    broker: Broker = DEFAULT_BROKER,
+    results: Results = None,
+) -> None:
+    """Print a task's status, all changes with `--watch`, and the result of a finished task."""
+    with clear_errors(), open_client(broker, results) as client:
+        task = client.handle(task_id)
+        for word in task.updates(timeout if watch else 0):
+            if not as_json:
+                typer.echo(word)
+        if watch or word in FINISHED:
+            print_outcome(task, 0, as_json=as_json)
+        elif as_json:
+            print_json({"id": task.id, "status": word})
+
+
+@app.command("list", help=cli_help.LIST, epilog=cli_help.EPILOG)
+def list_tasks(*, as_json: AsJson = False, broker: Broker = DEFAULT_BROKER) -> None:
+    """Print the catalog."""
+    with clear_errors(), open_client(broker, None) as client:
+        entries = client.catalog()
+    if as_json:
+        print_json([entry.model_dump(mode="json") for entry in entries])
+    elif entries:
+        print_catalog(entries)
+    else:
+        typer.echo("The catalog is empty: no worker has published its tasks to this Redis yet.", err=True)

@@ -1,0 +1,34 @@
+"""The help texts of the `tasks` command; a line with a backspace keeps the lines after it from being joined."""
+
+from taskclient.cli_errors import EXIT_CODES
+
+APP = "Send any task by name, follow it, read its result."
+
+EPILOG = f"{EXIT_CODES} The password for Redis may stand in the URLs or in REDIS_PASSWORD."
+
+SEND = """Send a task. Prints its id, or with --wait its result as JSON.
+
+\b
+Examples:
+  tasks send app.tasks.email.send_email to=ada@example.com subject='Hello Ada' body=Hi
+  tasks send app.tasks.reports.build --json-payload '{"year": 2025, "parts": ["a"]}' --wait 60
+  tasks send app.tasks.etl.load day='"2025"' --countdown 30
+
+A value that is JSON is sent as JSON (3, true, null, [1, 2]), anything else as text; '"3"' is the text 3.
+A KEY=VALUE outranks the same key in --json-payload."""
+
+STATUS = """Print the status of a task, and its result as JSON once it has one.
+
+\b
+Examples:
+  tasks status 0b8e...
+  tasks status 0b8e... --watch --timeout 60
+
+PENDING means that nothing is known: the task waits, or the id is wrong, or the result has expired."""
+
+LIST = """List all tasks that workers have published, with queue, service and parameters.
+
+\b
+Examples:
+  tasks list
+  tasks list --json"""

@@ -1,0 +1,72 @@
+"""What a person types for the `tasks` command, turned into a payload, a time, a client."""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+
+from taskclient.client import TaskClient
+from taskclient.urls import default_result_url, with_password
+
+
+def open_client(broker: str, results: str | None) -> TaskClient:
+    """A client for the two URLs; REDIS_PASSWORD goes into those that have no password.
+
+    Raises:
+        ValueError: a URL is not a Redis URL.
+    """
+    password = os.environ.get("REDIS_PASSWORD")
+    return TaskClient(with_password(broker, password), with_password(results or default_result_url(broker), password))
+
+
+def parse_payload(fields: Sequence[str], json_payload: str | None) -> dict[str, Any]:
+    """One payload from `--json-payload` and `key=value` words; a word outranks the same key in the JSON.
+
+    Raises:
+        ValueError: the JSON is no object, or a word is not `key=value`.
+    """
+    return _json_object(json_payload) | dict(_field(word) for word in fields)
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """A time in ISO 8601, as in `2030-01-01T12:00Z`.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time in ISO 8601, as in 2030-01-01T12:00Z.") from error
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text, parse_constant=_no_constant) if text else {}
+    except ValueError as error:
+        raise ValueError(f"--json-payload is not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise ValueError(  # noqa: TRY004 - a person's wrong input, not a wrong type in a program
+            "--json-payload is JSON, but no object: write '{\"field\": value, ...}'."
+        )
+    return value
+
+
+def _field(word: str) -> tuple[str, Any]:
+    key, separator, text = word.partition("=")
+    if not separator or not key:
+        raise ValueError(f"{word!r} is not key=value, as in subject='Hello Ada'.")
+    return key, _value(text)
+
+
+def _value(text: str) -> Any:
+    """JSON if it parses, else the text itself."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except ValueError:
+        return text
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")  # Python alone would read NaN and Infinity as numbers

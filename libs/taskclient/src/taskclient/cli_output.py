@@ -1,0 +1,78 @@
+"""What the `tasks` command prints: JSON for machines, a table of the catalog for people."""
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from taskclient.catalog import CatalogEntry
+from taskclient.errors import TaskFailed, TaskRejected, TaskTimeout
+from taskclient.handle import TaskHandle
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_id(task: TaskHandle, *, as_json: bool) -> None:
+    """What was sent: the id alone, so that a shell can catch it."""
+    if as_json:
+        print_json({"id": task.id, "name": task.name})
+    else:
+        typer.echo(task.id)
+
+
+def print_outcome(task: TaskHandle, timeout: float, *, as_json: bool) -> None:
+    """How a task ended: its value as JSON; with `as_json` also its id and status, and its failure.
+
+    Args:
+        task: the task.
+        timeout: seconds to wait for its end.
+        as_json: whether a program reads this.
+
+    Raises:
+        TaskFailed: the task failed, was rejected or revoked; printed before if `as_json`.
+        TaskTimeout: the task has not finished; its status is printed before if `as_json`.
+    """
+    try:
+        value = task.result(timeout)
+    except (TaskFailed, TaskTimeout) as error:
+        if as_json:
+            print_json({"id": task.id, "status": task.status(), **_failure(error)})
+        raise
+    print_json({"id": task.id, "status": "SUCCESS", "result": value} if as_json else value)
+
+
+def _failure(error: TaskFailed | TaskTimeout) -> dict[str, Any]:
+    match error:
+        case TaskRejected():
+            return {"error": {"type": error.error_type, "message": error.message, "fields": error.errors}}
+        case TaskFailed():
+            return {"error": {"type": error.error_type, "message": error.message}}
+    return {}
+
+
+def print_catalog(entries: list[CatalogEntry]) -> None:
+    """A table with one row for each task."""
+    table = Table("Task", "Queue", "Service", "Parameters", "Description")
+    for entry in entries:
+        first_line = entry.description.strip().partition("\n")[0]
+        table.add_row(entry.name, entry.queue, entry.service, parameters_of(entry.parameters), first_line)
+    Console(markup=False).print(table)
+
+
+def parameters_of(schema: dict[str, Any]) -> str:
+    """The parameters' names and JSON types, as in `to: string, limit?: integer`; `?` marks what may be left out."""
+    required = schema.get("required", [])
+    return ", ".join(
+        f"{name}{'' if name in required else '?'}{_type_of(field)}"
+        for name, field in schema.get("properties", {}).items()
+    )
+
+
+def _type_of(field: Any) -> str:
+    kind = field.get("type") if isinstance(field, dict) else None
+    return f": {kind}" if isinstance(kind, str) else ""

@@ -1,0 +1,84 @@
+"""Everything that can go wrong between a caller and a task, each with what to do about it."""
+
+from typing import TypedDict
+
+
+class TaskClientError(Exception):
+    """The base of all errors of this library."""
+
+
+class InvalidTaskName(TaskClientError, ValueError):
+    """The name has not the form `app.tasks.<module>.<task>`; nothing was sent."""
+
+
+class PayloadTooLarge(TaskClientError):
+    """The payload is larger than a message may be; nothing was sent."""
+
+
+class PayloadNotSerializable(TaskClientError):
+    """A value in the payload has no JSON form; nothing was sent."""
+
+
+class BrokerUnavailable(TaskClientError):
+    """Redis could not be reached, or refused the command; the message names the host and the next step."""
+
+
+class TaskTimeout(TaskClientError, TimeoutError):
+    """The wait ended before the task did; the task may still run."""
+
+
+class FieldError(TypedDict):
+    """One wrong field of a payload: its dotted path and what is wrong with it, without the value itself."""
+
+    field: str
+    problem: str
+
+
+class TaskFailed(TaskClientError):
+    """The task ran and raised.
+
+    Args:
+        task_id: the id that `send` returned.
+        error_type: the name of the exception's class in the worker, as in `ValueError`.
+        message: what that exception said.
+        traceback: the worker's traceback as text, if it was stored.
+    """
+
+    verb = "failed"
+
+    def __init__(self, task_id: str, error_type: str, message: str, traceback: str | None = None) -> None:
+        super().__init__(task_id, error_type, message, traceback)  # all of them, or it could not be pickled
+        self.task_id = task_id
+        self.error_type = error_type
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"Task {self.task_id} {self.verb}: {self.error_type}: {self.message}"
+
+
+class TaskRejected(TaskFailed):
+    """The worker refused the payload before the task's own code ran; the same payload is refused again.
+
+    Args:
+        task_id: the id that `send` returned.
+        error_type: the name of the exception's class in the worker.
+        message: one sentence with the task's name and every problem.
+        traceback: the worker's traceback as text, if it was stored.
+        errors: all wrong fields, one `FieldError` each.
+    """
+
+    verb = "was rejected"
+
+    def __init__(
+        self, task_id: str, error_type: str, message: str, traceback: str | None, errors: list[FieldError]
+    ) -> None:
+        super().__init__(task_id, error_type, message, traceback)
+        self.args = (*self.args, errors)
+        self.errors = errors
+
+
+class TaskRevoked(TaskFailed):
+    """The task was taken back before it ended: it expired, or somebody revoked or terminated it."""
+
+    verb = "was revoked"

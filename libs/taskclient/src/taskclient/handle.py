@@ -1,0 +1,71 @@
+"""A handle on one task that was sent: its status, its end, its result."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+from taskclient.outcome import value_of
+from taskclient.results import ResultStore
+
+
+class TaskHandle:
+    """One task, known by its id; it holds no connection and can be made anew from the id at any time.
+
+    Args:
+        task_id: the task's id.
+        results: where its result will be stored.
+        name: the task's name, if known.
+    """
+
+    def __init__(self, task_id: str, results: ResultStore, name: str | None = None) -> None:
+        self.id = task_id
+        self.name = name
+        self._results = results
+
+    def __repr__(self) -> str:
+        return f"TaskHandle(id={self.id!r}, name={self.name!r})"
+
+    def status(self) -> str:
+        """Celery's word for the state: PENDING, STARTED, RETRY, SUCCESS, FAILURE or REVOKED.
+
+        PENDING is also the answer for an id that nobody ever sent, and for a result that has expired.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        return self._results.get(self.id).status
+
+    def updates(self, timeout: float | None) -> Iterator[str]:
+        """The status now and then every change, until the task has finished or `timeout` seconds are over.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        return (record.status for record in self._results.updates(self.id, timeout))
+
+    def wait(self, timeout: float | None) -> Self:
+        """Wait until the task has finished, well or badly; `result()` then says which.
+
+        Args:
+            timeout: seconds; None waits for ever.
+
+        Raises:
+            TaskTimeout: the wait ended first; the task may still run.
+            BrokerUnavailable: Redis could not be asked.
+        """
+        self._results.wait(self.id, timeout)
+        return self
+
+    def result(self, timeout: float | None = 0) -> Any:
+        """What the task returned, as JSON values.
+
+        Args:
+            timeout: seconds to wait for it; 0 only looks, None waits for ever.
+
+        Raises:
+            TaskRejected: the worker refused the payload; `errors` names the fields.
+            TaskRevoked: the task expired or was revoked.
+            TaskFailed: the task raised; `error_type` and `message` say what.
+            TaskTimeout: there is no result yet.
+            BrokerUnavailable: Redis could not be asked.
+        """
+        return value_of(self._results.wait(self.id, timeout))

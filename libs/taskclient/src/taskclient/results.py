@@ -1,0 +1,159 @@
+"""Reads the results that Celery workers store in Redis, and waits for them without asking again and again."""
+
+import json
+import math
+import time
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from taskclient.connection import broker_errors, connect
+from taskclient.errors import TaskClientError, TaskTimeout
+
+KEY_PREFIX = "celery-task-meta-"  # of the key, and of the channel on which the worker announces it
+FINISHED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+LOOK_AGAIN = 5.0  # seconds; Redis does not repeat an announcement that a broken connection swallowed
+RECONNECT_PAUSE = 0.3  # seconds
+
+_AWAY = (redis.ConnectionError, redis.TimeoutError)
+_REFUSED = (
+    redis.AuthenticationError,
+    redis.exceptions.AuthorizationError,
+)  # both are ConnectionErrors; waiting is vain
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """What is stored about a task; `PENDING` means that nothing is: it waits, or is unknown, or was forgotten."""
+
+    task_id: str
+    status: str = "PENDING"
+    result: Any = None
+    traceback: str | None = None
+    date_done: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the status is final."""
+        return self.status in FINISHED
+
+
+class ResultStore:
+    """The database of the results.
+
+    Args:
+        url: as in `redis://host:6379/1`, the workers' `result_backend`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._redis = connect(url)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._redis.close()
+
+    def get(self, task_id: str) -> TaskRecord:
+        """The record as it is now.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        with self._errors(task_id):
+            return self._read(task_id)
+
+    def wait(self, task_id: str, timeout: float | None) -> TaskRecord:
+        """The record when the task has finished, whatever the outcome.
+
+        Args:
+            task_id: the task's id.
+            timeout: seconds; None waits for ever, 0 only looks.
+
+        Raises:
+            TaskTimeout: the task had not finished in time.
+            BrokerUnavailable: Redis could not be asked, at first or at the end; it may be away in between.
+        """
+        record = TaskRecord(task_id)
+        for record in self.updates(task_id, timeout):  # noqa: B007 - the last one counts
+            pass
+        if not record.finished:
+            raise TaskTimeout(
+                f"Task {task_id} has not finished, its status is {record.status}. It may still run: "
+                "wait longer, or ask again later by its id."
+            )
+        return record
+
+    def updates(self, task_id: str, timeout: float | None) -> Iterator[TaskRecord]:
+        """The record as it is now and then every change, until the task has finished or the time is over.
+
+        Args:
+            task_id: the task's id.
+            timeout: seconds; None means for ever.
+
+        Raises:
+            BrokerUnavailable: as for `wait`.
+        """
+        ends = math.inf if timeout is None else time.monotonic() + timeout
+        yield (last := self.get(task_id))  # a wrong URL shows here, before any wait
+        if last.finished:
+            return
+        with self._errors(task_id), closing(self._follow(task_id, ends)) as records:
+            for record in records:
+                if record != last:
+                    yield (last := record)
+                if record.finished:
+                    return
+
+    def _follow(self, task_id: str, ends: float) -> Generator[TaskRecord, None, None]:
+        """Listen until the end, and again after a lost connection."""
+        while time.monotonic() < ends:
+            try:
+                yield from self._listen(task_id, ends)
+            except _AWAY as error:
+                if isinstance(error, _REFUSED) or time.monotonic() + RECONNECT_PAUSE >= ends:
+                    raise
+                time.sleep(RECONNECT_PAUSE)
+
+    def _listen(self, task_id: str, ends: float) -> Iterator[TaskRecord]:
+        """Records as they are announced.
+
+        Redis confirms a subscription, the first one and the one after each reconnect: only then does a look at the
+        key miss nothing that the channel does not bring.
+        """
+        with self._redis.pubsub() as channel:
+            channel.subscribe(KEY_PREFIX + task_id)
+            while (left := ends - time.monotonic()) > 0:
+                message = channel.get_message(timeout=min(LOOK_AGAIN, left))
+                if message and message["type"] == "message":
+                    yield _parse(task_id, message["data"])
+                else:
+                    yield self._read(task_id)
+
+    def _read(self, task_id: str) -> TaskRecord:
+        raw = self._redis.get(KEY_PREFIX + task_id)
+        return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
+
+    def _errors(self, task_id: str) -> AbstractContextManager[None]:
+        return broker_errors(self._url, f"reading the result of task {task_id}")
+
+
+def _parse(task_id: str, raw: bytes) -> TaskRecord:
+    try:
+        stored = json.loads(raw, object_hook=_plain)
+        return TaskRecord(task_id, stored["status"], stored["result"], stored.get("traceback"), stored.get("date_done"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TaskClientError(
+            f"The result of task {task_id} is not Celery's JSON. Set result_serializer = 'json' in the worker and "
+            "leave its result compression off."
+        ) from error
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """Unwrap what kombu wraps: a datetime, a Decimal, a UUID come as text, as JSON has no types for them."""
+    if value.keys() != {"__type__", "__value__"}:
+        return value
+    inner = value["__value__"]
+    return inner["hex"] if value["__type__"] == "uuid" else inner

@@ -1,0 +1,107 @@
+"""The app factory: one call makes a service's Celery application."""
+
+import importlib.util
+import os
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from celery import Celery, signals
+from celery.utils.nodenames import NODENAME_DEFAULT
+from kombu import Queue
+
+from workerkit import bootsteps, celery_settings, drain, logs, task_logs
+from workerkit.defaults import DEFAULTS, DRAIN_SECONDS
+from workerkit.health import Health, health_file
+from workerkit.routing import route_by_name
+from workerkit.settings import WorkerSettings
+from workerkit.task import WorkerTask
+
+
+def create_app(
+    service: str, settings: WorkerSettings, celeryconfig: ModuleType, *, tasks_package: str = "app.tasks"
+) -> Celery:
+    """Make the Celery application of a service.
+
+    Settings come from one dictionary: the defaults, then what follows from `service` and `settings`, then the
+    service's `celeryconfig`, then `CELERYCONFIG_*` variables of the environment. The worker consumes the queues that
+    its `task_routes` name, and imports every module of `tasks_package`.
+
+    Args:
+        service: the purpose, such as "email"; names log lines, Redis keys and schedule entries.
+        settings: where the broker is, how to log.
+        celeryconfig: the service's own module; holds only what is this service's own.
+        tasks_package: dotted name of the package with the task modules; it need not exist.
+
+    Returns:
+        The application, configured; nothing is connected yet.
+
+    Raises:
+        UnknownSetting: a setting's name is misspelt.
+    """
+    own = celery_settings.from_module(celeryconfig)
+    conf = celery_settings.merge(
+        ("workerkit.defaults", DEFAULTS),
+        ("workerkit.app", _derived(service, settings, own, tasks_package)),
+        (celeryconfig.__name__, own),
+        ("environment", celery_settings.from_environment(os.environ)),
+    )
+    conf["task_routes"] = [own.get("task_routes", {}), route_by_name]
+    app = Celery(service, task_cls=WorkerTask)
+    app.conf.update(conf)
+    logs.configure(service, level=settings.log_level, fmt=settings.log_format)
+    task_logs.connect(arguments=settings.log_arguments)
+    _add_steps(app, service, settings)
+    return app
+
+
+def _derived(service: str, settings: WorkerSettings, own: Mapping[str, Any], tasks_package: str) -> dict[str, Any]:
+    queues = _queues(own.get("task_routes", {})) or [service]
+    return {
+        "broker_url": settings.broker(),
+        "broker_transport": "workerkit.transport:Transport",
+        "result_backend": settings.results(),
+        "redbeat_redis_url": settings.broker(),
+        "task_queues": [Queue(name) for name in queues],
+        "task_default_queue": queues[0],
+        "imports": _modules(tasks_package),
+        # Keys of its own: on shared ones the shortest visibility timeout of any service would rule them all.
+        "broker_transport_options": {
+            "unacked_key": f"unacked:{service}",
+            "unacked_index_key": f"unacked_index:{service}",
+            "unacked_mutex_key": f"unacked_mutex:{service}",
+            "client_name": service,
+        },
+    }
+
+
+def _queues(routes: Mapping[str, Any]) -> list[str]:
+    names = [route if isinstance(route, str) else route["queue"] for route in routes.values()]
+    return list(dict.fromkeys(names))
+
+
+def _modules(package: str) -> tuple[str, ...]:
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        return ()
+    paths = spec.submodule_search_locations if spec else None
+    return tuple(f"{package}.{module.name}" for module in pkgutil.iter_modules(paths)) if paths else ()
+
+
+def _add_steps(app: Celery, service: str, settings: WorkerSettings) -> None:
+    health = Health(health_file())
+    draining = drain.Drain(DRAIN_SECONDS, health)
+    app.steps["worker"].add(drain.step(draining))
+    app.steps["consumer"].add(bootsteps.connection_step(service, health, draining))
+
+    def on_worker_start(instance: Any, **_: Any) -> None:
+        # Only a worker's main process sends this signal: not its children, not beat, not `celery inspect`.
+        health.start()
+        instance.quiet = not logs.is_readable(settings.log_format)  # the banner is for people
+        name, _, host = instance.hostname.partition("@")
+        if name == NODENAME_DEFAULT:  # without --hostname; two services on one host need two names
+            instance.hostname = f"{service}@{host}"
+
+    signals.celeryd_init.connect(on_worker_start, weak=False, dispatch_uid="workerkit.app")

@@ -1,0 +1,61 @@
+"""What a worker does at each connection to the broker: publish what it offers, report its health, look for SIGTERM."""
+
+from typing import Any
+
+from celery import bootsteps
+from celery.concurrency import solo
+from celery.worker import state
+from redbeat.schedulers import get_redis
+
+from taskclient.catalog import CatalogEntry, publish_catalog
+from workerkit import schedule
+from workerkit.drain import Drain
+from workerkit.health import DISCONNECTED, DRAINING, READY, Health
+
+_TICK_SECONDS = 1.0
+
+
+def catalog(app: Any, service: str) -> list[CatalogEntry]:
+    """The catalog entries of all tasks of a service."""
+    return [
+        CatalogEntry(
+            name=task.name,
+            queue=app.amqp.router.route({}, task.name)["queue"].name,
+            service=service,
+            description=(task.__doc__ or "").strip(),
+            parameters=task.contract.payload_schema(),
+            result=task.contract.result_schema(),
+        )
+        for task in app.tasks.values()
+        if getattr(task, "contract", None) is not None
+    ]
+
+
+def connection_step(service: str, health: Health, drain: Drain) -> type[bootsteps.StartStopStep]:
+    """The consumer bootstep of a service: it starts at each connection and stops at each loss of it."""
+
+    class ConnectionStep(bootsteps.StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+        _published = False
+
+        def start(self, c: Any) -> None:
+            if not self._published:
+                self._publish(c.app)
+                type(self)._published = True
+            if isinstance(c.pool, solo.TaskPool):
+                health.excused = lambda: bool(state.active_requests)
+            c.timer.call_repeatedly(_TICK_SECONDS, self._tick, (c,))
+            health.enter(READY)
+
+        def stop(self, c: Any) -> None:  # noqa: ARG002  - Celery's signature
+            health.enter(DRAINING if drain.begun else DISCONNECTED)
+
+        def _publish(self, app: Any) -> None:
+            publish_catalog(get_redis(app), service, catalog(app, service))
+            schedule.publish(app, service)
+
+        def _tick(self, c: Any) -> None:
+            health.tick()
+            drain.look(c)
+
+    return ConnectionStep

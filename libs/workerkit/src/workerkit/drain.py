@@ -1,0 +1,92 @@
+"""SIGTERM: stop taking messages, let running tasks finish for a while, put back what has not finished.
+
+Celery's own soft shutdown sleeps in the signal handler for its whole time, whatever the tasks do. Here the worker's
+loop keeps turning: results are stored and messages acknowledged, and the worker stops as soon as nothing runs.
+"""
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+import structlog
+from celery import bootsteps, platforms
+from celery.apps.worker import on_cold_shutdown
+from celery.worker import state
+from kombu.exceptions import OperationalError
+
+from workerkit.health import DRAINING, Health
+
+log = structlog.get_logger("worker")
+_LOOK_SECONDS = 0.1
+_LAST_RESORT_SECONDS = 5.0
+
+
+class Drain:
+    """The way from SIGTERM to the end of a worker.
+
+    Args:
+        seconds: how long running tasks may go on before they are put back on the queue.
+        health: told when draining begins.
+    """
+
+    def __init__(self, seconds: float, health: Health) -> None:
+        self._seconds = seconds
+        self._health = health
+        self._deadline: float | None = None
+        #: Draining has begun: no more messages are taken.
+        self.begun = False
+
+    def install(self, worker: Any) -> None:
+        """Take over SIGTERM in the worker's main process."""
+
+        def on_sigterm(*_: Any) -> None:
+            # Only marks: a signal handler runs between any two lines of the loop, so it must not touch it.
+            if self._deadline is not None:
+                return
+            self._deadline = time.monotonic() + self._seconds
+            if getattr(worker.consumer, "connection", None) is None:
+                state.should_stop = 0  # there is no loop to turn; nothing is held either
+            last_resort = threading.Timer(self._seconds + _LAST_RESORT_SECONDS, os.kill, (os.getpid(), signal.SIGQUIT))
+            last_resort.daemon = True
+            last_resort.start()
+
+        platforms.signals["SIGTERM"] = on_sigterm
+
+    def look(self, consumer: Any) -> None:
+        """Called by the loop about once a second: begin to drain if SIGTERM came."""
+        if self._deadline is None or self.begun:
+            return
+        self.begun = True
+        self._health.enter(DRAINING)
+        log.info("draining", running=len(state.active_requests), seconds=self._seconds)
+        _stop_taking(consumer)
+        consumer.timer.call_repeatedly(_LOOK_SECONDS, self._finish_if_due, (consumer,))
+
+    def _finish_if_due(self, consumer: Any) -> None:
+        if not state.active_requests:
+            state.should_stop = 0
+        elif self._deadline is not None and time.monotonic() >= self._deadline:
+            log.warning("putting unfinished tasks back", running=len(state.active_requests))
+            on_cold_shutdown(consumer.controller)
+            state.should_terminate = 0
+
+
+def _stop_taking(consumer: Any) -> None:
+    try:
+        consumer.task_consumer.cancel()
+    except (OSError, OperationalError) as error:
+        log.warning("the broker is away, nothing to cancel", error=str(error))
+
+
+def step(drain: Drain) -> type[bootsteps.StartStopStep]:
+    """The worker bootstep that installs `drain`; runs before the consumer's step, whose start never returns."""
+
+    class DrainStep(bootsteps.StartStopStep):
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, worker: Any) -> None:
+            drain.install(worker)
+
+    return DrainStep

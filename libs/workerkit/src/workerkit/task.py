@@ -1,0 +1,50 @@
+"""The base class of every task: checks the payload, decides what is retried, gives back JSON."""
+
+from typing import Any, ClassVar
+
+from celery import Celery, Task
+
+from workerkit.contract import Contract
+from workerkit.errors import PermanentError, TransientError
+
+
+class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from task to task
+    """A task with a contract and a retry policy; `@app.task` makes one.
+
+    A `TransientError` is retried up to `max_retries` times, about 20 minutes in all; a `PermanentError` is not
+    retried; any other exception is a bug, which a few more attempts show to be a passing or a lasting one.
+    """
+
+    autoretry_for = (Exception,)
+    dont_autoretry_for = (PermanentError,)
+    retry_backoff = 1  # seconds before the first retry, doubled each time ...
+    retry_backoff_max = 300  # ... up to this; must stay below the visibility timeout
+    retry_jitter = True  # a random part of it, so that what failed together does not return together
+    max_retries = 15
+    max_retries_of_a_bug: ClassVar[int] = 3
+    contract: ClassVar[Contract | None] = None
+
+    @classmethod
+    def on_bound(cls, app: Celery) -> None:  # noqa: ARG003  - Celery's signature
+        """Make the contract when the task is defined, so that an untyped parameter stops the boot."""
+        if not cls.name.startswith("celery."):
+            run = cls.__dict__["run"]
+            plain = isinstance(run, staticmethod)
+            cls.contract = Contract.of(cls.name, run.__func__ if plain else run, bound=not plain)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task on a checked payload.
+
+        Raises:
+            InvalidPayload: the payload does not fit the signature; not retried, because the check comes before
+                the part that Celery wraps with retries.
+        """
+        if self.contract is None:
+            return super().__call__(*args, **kwargs)
+        return self.contract.dump(super().__call__(**self.contract.arguments(args, kwargs)))
+
+    def retry(self, *args: Any, exc: BaseException | None = None, max_retries: int | None = None, **kw: Any) -> Any:
+        """Retry as Celery does, but a bug less often than the outside world."""
+        if max_retries is None and exc is not None and not isinstance(exc, TransientError):
+            max_retries = min(self.max_retries_of_a_bug, self.max_retries or 0)
+        return super().retry(*args, exc=exc, max_retries=max_retries, **kw)

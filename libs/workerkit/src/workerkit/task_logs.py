@@ -1,0 +1,77 @@
+"""Log lines about tasks: the context of every line, one line for each attempt, correlation from caller to callee."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from celery import Task, signals
+
+from taskclient.message import CORRELATION_HEADER, redacted
+
+log = structlog.get_logger("task")
+_CONTEXT = ("task_id", "task", "attempt", "correlation_id")
+
+
+def connect(*, arguments: bool) -> None:
+    """Listen to Celery's task signals.
+
+    Args:
+        arguments: show argument values in the log; otherwise only their names. They may be personal data.
+    """
+
+    def bind(task: Task[..., Any], task_id: str, args: Any, kwargs: Any, **_: Any) -> None:
+        request = task.request
+        request.started_at = time.perf_counter()
+        structlog.contextvars.bind_contextvars(
+            task_id=task_id,
+            task=task.name,
+            attempt=(request.retries or 0) + 1,
+            correlation_id=(request.headers or {}).get(CORRELATION_HEADER) or task_id,
+        )
+        if arguments:
+            log.info("task started", args=args, kwargs=kwargs)
+
+    signals.task_prerun.connect(bind, weak=False, dispatch_uid="workerkit.bind")
+    for signal, handler in _HANDLERS.items():
+        signal.connect(handler, dispatch_uid=f"workerkit.{handler.__name__}")
+
+
+def _seconds(task: Task[..., Any]) -> float:
+    return round(time.perf_counter() - getattr(task.request, "started_at", time.perf_counter()), 4)
+
+
+def _succeeded(sender: Task[..., Any], **_: Any) -> None:
+    log.info("task succeeded", seconds=_seconds(sender))
+
+
+def _retrying(sender: Task[..., Any], reason: Any, **_: Any) -> None:
+    log.warning("task will be retried", reason=str(reason), seconds=_seconds(sender))
+
+
+def _failed(sender: Task[..., Any], exception: BaseException, **_: Any) -> None:
+    log.error("task failed", seconds=_seconds(sender), exc_info=exception)
+
+
+def _unbind(**_: Any) -> None:
+    structlog.contextvars.unbind_contextvars(*_CONTEXT)
+
+
+def _stamp(headers: dict[str, Any], body: Any, **_: Any) -> None:
+    """Hand the correlation id on to a task that this task sends, and keep its arguments out of the events."""
+    context = structlog.contextvars.get_contextvars()
+    if CORRELATION_HEADER not in headers:
+        headers[CORRELATION_HEADER] = context.get("correlation_id") or headers.get("id")
+    if isinstance(body, tuple):
+        args, kwargs = body[0], body[1]
+        headers["argsrepr"] = f"({len(args)} hidden)" if args else "()"
+        headers["kwargsrepr"] = redacted(kwargs) if isinstance(kwargs, Mapping) else "hidden"
+
+
+_HANDLERS = {
+    signals.task_success: _succeeded,
+    signals.task_retry: _retrying,
+    signals.task_failure: _failed,
+    signals.task_postrun: _unbind,
+    signals.before_task_publish: _stamp,
+}

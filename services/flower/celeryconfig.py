@@ -1,0 +1,1 @@
+"""Nothing of its own: Flower reads what the workers send."""

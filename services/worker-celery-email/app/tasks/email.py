@@ -1,0 +1,62 @@
+"""The email tasks: a typed payload in, one processor call, a receipt out."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.adapters.smtp import SmtpMailer
+from app.adapters.users import HttpUserDirectory
+from app.celery_app import app
+from app.config import settings
+from app.messages import Address, Body, EmailReceipt, Name, Notice, OutgoingEmail, Subject
+from app.processors.email_processor import EmailProcessor
+from app.processors.notification_processor import NotificationProcessor
+from app.processors.welcome_processor import WelcomeProcessor
+
+
+@app.task(bind=True, name="app.tasks.email.send_email")
+def send_email(
+    self: Any,
+    to: Address,
+    subject: Subject,
+    body: Body,
+    html: Body | None = None,
+    cc: Annotated[Sequence[Address], Field(max_length=50)] = (),
+    reply_to: Address | None = None,
+) -> EmailReceipt:
+    """Send one mail to one recipient and its copies: to all of them, or to none."""
+    email = OutgoingEmail(to=to, subject=subject, body=body, html=html, cc=list(cc), reply_to=reply_to)
+    return email_processor().send(email, key=self.request.id)
+
+
+@app.task(bind=True, name="app.tasks.email.send_welcome_email")
+def send_welcome_email(self: Any, user: int | Address, name: Name) -> EmailReceipt:
+    """Welcome a new user, named by mail address or by the id to look up."""
+    directory = HttpUserDirectory(settings.user_directory_url) if settings.user_directory_url else None
+    processor = WelcomeProcessor(email_processor(), product=settings.product_name, directory=directory)
+    return processor.send(user, name, key=self.request.id)
+
+
+@app.task(bind=True, name="app.tasks.email.send_notification")
+def send_notification(self: Any, channel: str, message: Notice, subject: Subject = "Notification") -> EmailReceipt:
+    """Notify everybody who listens to a channel, such as "ops"."""
+    channels = settings.notification_channels
+    processor = NotificationProcessor(email_processor(), product=settings.product_name, channels=channels)
+    return processor.send(channel, subject, message, key=self.request.id)
+
+
+@cache
+def email_processor() -> EmailProcessor:
+    """The processor of this process, on the configured mail server."""
+    mailer = SmtpMailer(
+        settings.smtp_host,
+        settings.smtp_port,
+        starttls=settings.smtp_starttls,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        timeout_seconds=settings.smtp_timeout_seconds,
+        ca_file=settings.smtp_ca_file,
+    )
+    return EmailProcessor(mailer, sender=settings.mail_sender, message_id_domain=settings.message_id_domain)
