@@ -12,6 +12,63 @@ help: ## Show this list
 .PHONY: install
 install: .venv/.installed ## Make .venv from the hashed locks
 
+.PHONY: demo
+demo: install ## Run everything on this machine, send mails by name, show what came of them (no Docker)
+	@$(bin)/python scripts/demo.py
+
+.PHONY: dev
+dev: install ## The same stack, kept running; services restart when code changes (no Docker)
+	@$(bin)/python scripts/dev.py
+
+.PHONY: test-fast
+test-fast: install ## Tests that need no server, in seconds
+	@scripts/test fast
+
+.PHONY: test
+test: install ## All tests that need no Docker: real servers, real workers, real kills
+	@scripts/test all
+
+.PHONY: test-compose
+test-compose: install images ## Build the images and test them with docker compose
+	@scripts/test compose
+
+.PHONY: lint
+lint: install ## Style and common mistakes
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+
+.PHONY: format
+format: install ## Mend what `make lint` can mend by itself
+	@$(bin)/ruff check --fix-only .
+	@$(bin)/ruff format .
+
+.PHONY: types
+types: install ## mypy --strict, one run for each library and service
+	@scripts/types
+
 .PHONY: lock
 lock: install ## Write all hashed locks again (UPGRADE=1 takes newer versions)
 	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+export VERSION ?= dev
+export REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+.PHONY: images
+images: ## Build all images
+	@docker compose build --quiet
+
+.PHONY: image
+image: ## Build one image: make image service=worker-celery-email
+	@docker compose build --quiet $(if $(service),$(service),$(error name one: make image service=worker-celery-email))
+
+.PHONY: up
+up: images ## Start everything with docker compose and wait until it is healthy
+	@docker compose up --detach --wait
+
+.PHONY: down
+down: ## Stop what `make up` started; queued tasks stay in their volume
+	@docker compose down
+
+.PHONY: changed
+changed: ## Services whose image changes since a commit, as JSON: make changed base=origin/main
+	@python3 scripts/changed_services.py $(if $(base),$(base),--all)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
+
 from workerkit.settings import DEVELOPMENT_PASSWORD, WorkerSettings
 
 

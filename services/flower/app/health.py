@@ -7,6 +7,6 @@ import urllib.request
 if __name__ == "__main__":
     url = f"http://127.0.0.1:{os.environ.get('FLOWER_PORT') or 5555}/healthcheck"
     try:
-        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - our own http address
+        urllib.request.urlopen(url, timeout=2).close()
     except OSError as error:
         raise SystemExit(f"{url}: {error}") from None

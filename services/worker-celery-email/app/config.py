@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from workerkit.settings import WorkerSettings
 
 from app.messages import Channels, Name
+from workerkit.settings import WorkerSettings
 
 
 class Settings(WorkerSettings):

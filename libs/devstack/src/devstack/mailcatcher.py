@@ -87,18 +87,22 @@ def _page(inbox: Inbox) -> str:
 def _handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            answers = {
-                "/": ("text/html", lambda: _page(inbox)),
-                "/email": ("application/json", lambda: json.dumps(inbox.mails)),
-                "/healthz": ("application/json", lambda: "true"),
-            }
-            kind, make = answers.get(self.path, ("text/plain", lambda: "not found"))
-            body = make().encode()
-            self.send_response(200 if self.path in answers else 404)
+            status, kind, body = self._answer()
+            self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _answer(self) -> tuple[int, str, bytes]:
+            match self.path:
+                case "/":
+                    return 200, "text/html", _page(inbox).encode()
+                case "/email":
+                    return 200, "application/json", json.dumps(inbox.mails).encode()
+                case "/healthz":
+                    return 200, "application/json", b"true"
+            return 404, "text/plain", b"not found"
 
         def log_message(self, *_: Any) -> None:
             """Keep quiet: every poll of a test would be a line."""

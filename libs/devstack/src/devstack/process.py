@@ -63,6 +63,8 @@ class ManagedProcess:
 
     def start(self) -> None:
         """Start it; use `wait_ready` to wait for it."""
+        if self.alive():
+            raise RuntimeError(f"{self.name} runs already")
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(

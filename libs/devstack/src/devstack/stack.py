@@ -83,7 +83,7 @@ class Stack:
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
-            "BROKER_URL": self.valkey.url,
+            "TASK_BROKER_URL": self.valkey.url,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.smtp_port),
             "SMTP_STARTTLS": "false",

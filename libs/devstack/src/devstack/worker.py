@@ -5,10 +5,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from workerkit.health import check
-
 from devstack.process import ManagedProcess
 from devstack.valkey import Valkey
+from workerkit.health import check
 
 WORKER = ("worker", "--without-mingle", "--without-gossip")
 
@@ -41,7 +40,7 @@ class WorkerProcess(ManagedProcess):
         self.traces.mkdir(exist_ok=True)
         env = {
             **os.environ,
-            "BROKER_URL": server.url,
+            "TASK_BROKER_URL": server.url,
             "HEALTH_FILE": str(self.health),
             "TRACES": str(self.traces),
             "CELERYCONFIG_WORKER_CONCURRENCY": "2",

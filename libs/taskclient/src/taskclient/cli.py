@@ -8,8 +8,9 @@ def main() -> None:
     try:
         from taskclient.cli_app import app  # noqa: PLC0415 - typer and rich are an extra
     except ModuleNotFoundError as error:
-        if error.name not in {"typer", "rich"}:
+        missing = str(error.name).partition(".")[0]
+        if missing not in {"typer", "rich"}:
             raise
-        print(f"The tasks command needs {error.name}: pip install 'taskclient[cli]'", file=sys.stderr)
+        print(f"The tasks command needs {missing}: pip install 'taskclient[cli]'", file=sys.stderr)
         sys.exit(2)
     app()

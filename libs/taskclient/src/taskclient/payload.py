@@ -49,11 +49,11 @@ def _to_json(name: str, payload: Mapping[str, Any]) -> bytes:
         ) from error
 
 
-def _culprit(path: str, value: Any) -> tuple[str, Any]:
-    """The innermost value without a JSON form, and its dotted path."""
-    for key, child in _children(value):
+def _culprit(path: str, value: Any, depth: int = 10) -> tuple[str, Any]:
+    """The innermost value without a JSON form, and its dotted path; a list may contain itself, hence the depth."""
+    for key, child in _children(value) if depth else ():
         if not _has_json_form(child):
-            return _culprit(f"{path}.{key}" if path else str(key), child)
+            return _culprit(f"{path}.{key}" if path else str(key), child, depth - 1)
     return path, value
 
 

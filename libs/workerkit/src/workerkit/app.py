@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from celery import Celery, signals
 from celery.utils.nodenames import NODENAME_DEFAULT
@@ -19,9 +20,13 @@ from workerkit.settings import WorkerSettings
 from workerkit.task import WorkerTask
 
 
+class OutrankedBroker(RuntimeError):
+    """Celery's command line was given a broker, which would outrank the settings without a word."""
+
+
 def create_app(
     service: str, settings: WorkerSettings, celeryconfig: ModuleType, *, tasks_package: str = "app.tasks"
-) -> Celery:
+) -> "Celery[Any]":
     """Make the Celery application of a service.
 
     Settings come from one dictionary: the defaults, then what follows from `service` and `settings`, then the
@@ -39,7 +44,9 @@ def create_app(
 
     Raises:
         UnknownSetting: a setting's name is misspelt.
+        OutrankedBroker: Celery would connect to another broker than `settings` says.
     """
+    _refuse_other_broker()
     own = celery_settings.from_module(celeryconfig)
     conf = celery_settings.merge(
         ("workerkit.defaults", DEFAULTS),
@@ -48,12 +55,18 @@ def create_app(
         ("environment", celery_settings.from_environment(os.environ)),
     )
     conf["task_routes"] = [own.get("task_routes", {}), route_by_name]
-    app = Celery(service, task_cls=WorkerTask)
+    app: Celery[Any] = Celery(service, task_cls=WorkerTask)
     app.conf.update(conf)
     logs.configure(service, level=settings.log_level, fmt=settings.log_format)
     task_logs.connect(arguments=settings.log_arguments)
     _add_steps(app, service, settings)
     return app
+
+
+def _refuse_other_broker() -> None:
+    # `celery --broker` also reads the variable BROKER_URL; both end in this one, with or without the password.
+    if os.environ.get("CELERY_BROKER_URL"):
+        raise OutrankedBroker("set TASK_BROKER_URL instead of BROKER_URL, CELERY_BROKER_URL or celery --broker")
 
 
 def _derived(service: str, settings: WorkerSettings, own: Mapping[str, Any], tasks_package: str) -> dict[str, Any]:
@@ -62,7 +75,7 @@ def _derived(service: str, settings: WorkerSettings, own: Mapping[str, Any], tas
         "broker_url": settings.broker(),
         "broker_transport": "workerkit.transport:Transport",
         "result_backend": settings.results(),
-        "redbeat_redis_url": settings.broker(),
+        **_redbeat(settings.broker()),
         "task_queues": [Queue(name) for name in queues],
         "task_default_queue": queues[0],
         "imports": _modules(tasks_package),
@@ -73,6 +86,17 @@ def _derived(service: str, settings: WorkerSettings, own: Mapping[str, Any], tas
             "unacked_mutex_key": f"unacked_mutex:{service}",
             "client_name": service,
         },
+    }
+
+
+def _redbeat(broker: str) -> dict[str, Any]:
+    # The password apart from the URL: Celery hides a setting by its name when Flower or `inspect` shows it.
+    parts = urlsplit(broker)
+    credentials, _, host = parts.netloc.rpartition("@")
+    user = credentials.partition(":")[0]
+    return {
+        "redbeat_redis_url": parts._replace(netloc=f"{user}@{host}" if user else host).geturl(),
+        "redbeat_redis_options": {"password": unquote(parts.password)} if parts.password else {},
     }
 
 
@@ -90,7 +114,7 @@ def _modules(package: str) -> tuple[str, ...]:
     return tuple(f"{package}.{module.name}" for module in pkgutil.iter_modules(paths)) if paths else ()
 
 
-def _add_steps(app: Celery, service: str, settings: WorkerSettings) -> None:
+def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> None:
     health = Health(health_file())
     draining = drain.Drain(DRAIN_SECONDS, health)
     app.steps["worker"].add(drain.step(draining))

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from celery import bootsteps, platforms
-from celery.apps.worker import on_cold_shutdown
+from celery.apps.worker import on_cold_shutdown  # type: ignore[attr-defined]  # not in its stubs
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
@@ -47,7 +47,7 @@ class Drain:
                 return
             self._deadline = time.monotonic() + self._seconds
             if getattr(worker.consumer, "connection", None) is None:
-                state.should_stop = 0  # there is no loop to turn; nothing is held either
+                _end("should_stop")  # there is no loop to turn, and nothing is held
             last_resort = threading.Timer(self._seconds + _LAST_RESORT_SECONDS, os.kill, (os.getpid(), signal.SIGQUIT))
             last_resort.daemon = True
             last_resort.start()
@@ -66,11 +66,16 @@ class Drain:
 
     def _finish_if_due(self, consumer: Any) -> None:
         if not state.active_requests:
-            state.should_stop = 0
+            _end("should_stop")
         elif self._deadline is not None and time.monotonic() >= self._deadline:
             log.warning("putting unfinished tasks back", running=len(state.active_requests))
             on_cold_shutdown(consumer.controller)
-            state.should_terminate = 0
+            _end("should_terminate")
+
+
+def _end(flag: str) -> None:
+    """Have Celery's loop end the worker with exit code 0."""
+    vars(state)[flag] = 0
 
 
 def _stop_taking(consumer: Any) -> None:

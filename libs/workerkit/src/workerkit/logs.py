@@ -19,6 +19,7 @@ def configure(service: str, *, level: str, fmt: str) -> None:
         level: the lowest level to show.
         fmt: "json", "console", or "auto" (console if stderr is a terminal).
     """
+
     def add_service(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["service"] = service
         return event

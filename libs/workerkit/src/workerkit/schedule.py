@@ -20,7 +20,7 @@ def publish(app: Celery, service: str) -> None:
     redis = get_redis(app)
     published_key = f"workerkit:schedule:{service}"
     wanted = {f"{service}:{name}": spec for name, spec in app.conf.beat_schedule.items()}
-    for name in {_text(n) for n in redis.smembers(published_key)} - wanted.keys():
+    for name in redis.smembers(published_key) - wanted.keys():
         RedBeatSchedulerEntry(name, app=app).delete()
         redis.srem(published_key, name)
     for name, spec in wanted.items():
@@ -39,7 +39,3 @@ def _save(app: Celery, name: str, spec: dict[str, Any]) -> None:
         entry.last_run_at = known.last_run_at
         entry.enabled = known.enabled
     entry.save()
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else name

@@ -31,8 +31,8 @@ class WorkerSettings(BaseSettings):
     environment: Literal["development", "production"] = Field(
         "development", description="production refuses development passwords"
     )
-    broker_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="where the queues are")
-    result_url: SecretStr | None = Field(None, description="where results are; default: the broker's next database")
+    task_broker_url: SecretStr = Field(SecretStr("redis://localhost:6379/0"), description="where the queues are")
+    task_result_url: SecretStr | None = Field(None, description="where results are; default: the next database")
     redis_password: SecretStr | None = Field(None, description="put into the URLs that have no password")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
@@ -46,13 +46,13 @@ class WorkerSettings(BaseSettings):
 
     def broker(self) -> str:
         """The broker's URL with its password."""
-        return with_password(self.broker_url.get_secret_value(), self._password())
+        return with_password(self.task_broker_url.get_secret_value(), self._password())
 
     def results(self) -> str:
         """The result backend's URL with its password."""
-        if self.result_url is None:
+        if self.task_result_url is None:
             return default_result_url(self.broker())
-        return with_password(self.result_url.get_secret_value(), self._password())
+        return with_password(self.task_result_url.get_secret_value(), self._password())
 
     def _password(self) -> str | None:
         return self.redis_password.get_secret_value() if self.redis_password else None

@@ -43,8 +43,10 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
             return super().__call__(*args, **kwargs)
         return self.contract.dump(super().__call__(**self.contract.arguments(args, kwargs)))
 
-    def retry(self, *args: Any, exc: BaseException | None = None, max_retries: int | None = None, **kw: Any) -> Any:
+    def retry(self, *args: Any, **options: Any) -> Any:
         """Retry as Celery does, but a bug less often than the outside world."""
-        if max_retries is None and exc is not None and not isinstance(exc, TransientError):
-            max_retries = min(self.max_retries_of_a_bug, self.max_retries or 0)
-        return super().retry(*args, exc=exc, max_retries=max_retries, **kw)
+        error = options.get("exc")
+        if error is not None and not isinstance(error, TransientError):
+            limit = self.max_retries_of_a_bug
+            options.setdefault("max_retries", limit if self.max_retries is None else min(limit, self.max_retries))
+        return super().retry(*args, **options)

@@ -1,15 +1,18 @@
 """Log lines about tasks: the context of every line, one line for each attempt, correlation from caller to callee."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from celery import Task, signals
+from celery.utils.dispatch import Signal
 
 from taskclient.message import CORRELATION_HEADER, redacted
 
 log = structlog.get_logger("task")
+_started = ContextVar("started", default=0.0)
 _CONTEXT = ("task_id", "task", "attempt", "correlation_id")
 
 
@@ -22,7 +25,7 @@ def connect(*, arguments: bool) -> None:
 
     def bind(task: Task[..., Any], task_id: str, args: Any, kwargs: Any, **_: Any) -> None:
         request = task.request
-        request.started_at = time.perf_counter()
+        _started.set(time.perf_counter())
         structlog.contextvars.bind_contextvars(
             task_id=task_id,
             task=task.name,
@@ -37,20 +40,20 @@ def connect(*, arguments: bool) -> None:
         signal.connect(handler, dispatch_uid=f"workerkit.{handler.__name__}")
 
 
-def _seconds(task: Task[..., Any]) -> float:
-    return round(time.perf_counter() - getattr(task.request, "started_at", time.perf_counter()), 4)
+def _seconds() -> float:
+    return round(time.perf_counter() - _started.get(), 4)
 
 
-def _succeeded(sender: Task[..., Any], **_: Any) -> None:
-    log.info("task succeeded", seconds=_seconds(sender))
+def _succeeded(**_: Any) -> None:
+    log.info("task succeeded", seconds=_seconds())
 
 
-def _retrying(sender: Task[..., Any], reason: Any, **_: Any) -> None:
-    log.warning("task will be retried", reason=str(reason), seconds=_seconds(sender))
+def _retrying(reason: Any, **_: Any) -> None:
+    log.warning("task will be retried", reason=str(reason), seconds=_seconds())
 
 
-def _failed(sender: Task[..., Any], exception: BaseException, **_: Any) -> None:
-    log.error("task failed", seconds=_seconds(sender), exc_info=exception)
+def _failed(exception: BaseException, **_: Any) -> None:
+    log.error("task failed", seconds=_seconds(), exc_info=exception)
 
 
 def _unbind(**_: Any) -> None:
@@ -68,7 +71,7 @@ def _stamp(headers: dict[str, Any], body: Any, **_: Any) -> None:
         headers["kwargsrepr"] = redacted(kwargs) if isinstance(kwargs, Mapping) else "hidden"
 
 
-_HANDLERS = {
+_HANDLERS: dict[Signal, Callable[..., Any]] = {
     signals.task_success: _succeeded,
     signals.task_retry: _retrying,
     signals.task_failure: _failed,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from devstack.valkey import Valkey
 from devstack.worker import WORKER, WorkerProcess
 from taskclient.client import TaskClient

@@ -62,7 +62,7 @@ class SmtpMailer:
             raise _meaning(error, f"Mail server {self._host}:{self._port}") from error
 
     def _converse(self, message: EmailMessage, recipients: Sequence[str]) -> None:
-        smtp = smtplib.SMTP(self._host, self._port)
+        smtp = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
         try:
             if self._tls:
                 smtp.starttls(context=self._tls)

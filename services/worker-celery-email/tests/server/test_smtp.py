@@ -5,10 +5,10 @@ import email.policy
 import time
 
 import pytest
+
 from app.adapters.smtp import SmtpMailer
 from app.messages import OutgoingEmail
 from app.processors.email_processor import EmailProcessor
-
 from workerkit.errors import PermanentError, TransientError
 
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"

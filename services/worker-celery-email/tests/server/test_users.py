@@ -6,8 +6,8 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from app.adapters.users import HttpUserDirectory
 
+from app.adapters.users import HttpUserDirectory
 from workerkit.errors import PermanentError, TransientError
 
 ANSWERS = {

@@ -1,8 +1,8 @@
 """Fakes that a test can read: a mailer that keeps what it gets, and a directory that knows one user."""
 
 import pytest
-from app.processors.email_processor import EmailProcessor
 
+from app.processors.email_processor import EmailProcessor
 from workerkit.errors import PermanentError
 
 

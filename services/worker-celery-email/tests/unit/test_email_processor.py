@@ -1,8 +1,8 @@
 """What the mailer gets to send."""
 
 import pytest
-from app.messages import OutgoingEmail
 
+from app.messages import OutgoingEmail
 from workerkit.errors import TransientError
 
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"

@@ -1,8 +1,9 @@
 """What a caller may send, and what a refusal tells the caller."""
 
 import pytest
-from app.messages import Body, Channels, Name, OutgoingEmail, Subject
 from pydantic import TypeAdapter, ValidationError
+
+from app.messages import Body, Channels, Name, OutgoingEmail, Subject
 
 ADA = "ada@example.com"
 

@@ -1,11 +1,11 @@
 """The welcome mail and the notification."""
 
 import pytest
+from jinja2 import UndefinedError
+
 from app.processors.notification_processor import NotificationProcessor
 from app.processors.templates import render
 from app.processors.welcome_processor import WelcomeProcessor
-from jinja2 import UndefinedError
-
 from workerkit.errors import PermanentError
 
 ADA, BOB = "ada@example.com", "bob@example.com"

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 from demo_app import app
 from pydantic import BaseModel, PositiveInt
+
 from workerkit.errors import PermanentError, TransientError
 
 TRACES = Path(os.environ["TRACES"])

@@ -1,0 +1,37 @@
+"""Settings from the environment and from secret files."""
+
+import pytest
+from pydantic import ValidationError
+
+from workerkit.settings import WorkerSettings
+
+
+def test_the_password_goes_into_both_urls(monkeypatch):
+    monkeypatch.setenv("TASK_BROKER_URL", "redis://redis:6379/0")
+    monkeypatch.setenv("REDIS_PASSWORD", "a/b")
+    settings = WorkerSettings()
+    assert settings.broker() == "redis://:a%2Fb@redis:6379/0"
+    assert settings.results() == "redis://:a%2Fb@redis:6379/1"
+
+
+def test_a_secret_file_sets_a_field_and_the_environment_outranks_it(tmp_path, monkeypatch):
+    (tmp_path / "redis_password").write_text("from-file\n")
+    assert WorkerSettings(_secrets_dir=tmp_path).broker() == "redis://:from-file@localhost:6379/0"
+    monkeypatch.setenv("REDIS_PASSWORD", "from-environment")
+    assert "from-environment" in WorkerSettings(_secrets_dir=tmp_path).broker()
+
+
+def test_secrets_do_not_show():
+    settings = WorkerSettings(redis_password="hush", task_broker_url="redis://:hush@redis/0")
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize("fields", [{"redis_password": "development"}, {"task_broker_url": "redis://:development@r/0"}])
+def test_production_refuses_the_development_password(fields):
+    WorkerSettings(**fields)
+    with pytest.raises(ValidationError, match="REDIS_PASSWORD is still the one for development"):
+        WorkerSettings(environment="production", **fields)
+
+
+def test_production_may_have_a_host_with_that_name():
+    WorkerSettings(environment="production", task_broker_url="redis://:secret@development.internal/0")
