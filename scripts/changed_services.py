@@ -71,7 +71,7 @@ def select(root: Path, services: Iterable[str], changed: Iterable[PurePosixPath]
 def changed_services(root: Path, base: str) -> list[str]:
     """Return the services whose image changes between `base` and the working tree; all, if there is no such commit."""
     services = find_services(root)
-    commit = find_commit(root, base) if base else None
+    commit = find_commit(root, base)
     if commit is None:
         print(f"No commit {base!r} in this clone to compare with, so every service counts.", file=sys.stderr)
         return services
@@ -82,11 +82,9 @@ def main() -> None:
     """Read the command line and print one line of JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--base", metavar="REV", help="the commit, branch or tag to compare with; unknown or empty: all")
+    which.add_argument("base", nargs="?", help="commit, branch or tag to compare with; if it is unknown, all count")
     which.add_argument("--all", action="store_true", help="print every service, whatever changed")
-    parser.add_argument(
-        "--root", type=Path, default=Path(__file__).resolve().parents[1], help="the repository's folder"
-    )
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1], help="the repository's root")
     arguments = parser.parse_args()
     root: Path = arguments.root
     print(json.dumps(find_services(root) if arguments.all else changed_services(root, arguments.base)))

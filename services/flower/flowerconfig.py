@@ -1,6 +1,11 @@
 """Flower's own settings: behind a password, read-only, with a state that outlives a restart."""
 
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
 from app.config import settings
+
+Metrics.get = authenticated(Metrics.get)  # Flower's one page with names of workers and tasks that asks for no password
 
 address = settings.flower_address
 port = settings.flower_port

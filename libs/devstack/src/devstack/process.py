@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -42,7 +43,7 @@ class ManagedProcess:
         self.log = log
         self.env = dict(os.environ if env is None else env)
         self._argv = list(argv)
-        self._cwd = cwd
+        self.cwd = cwd
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -69,13 +70,25 @@ class ManagedProcess:
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._argv,
-                cwd=self._cwd,
+                cwd=self.cwd,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Wait until it is ready.

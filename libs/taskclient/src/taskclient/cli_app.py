@@ -21,10 +21,10 @@ app = typer.Typer(
 )
 
 DEFAULT_BROKER = "redis://localhost:6379/0"
-Broker = Annotated[str, typer.Option(envvar="BROKER_URL", metavar="URL", help="The workers' broker.")]
+Broker = Annotated[str, typer.Option(envvar="TASK_BROKER_URL", metavar="URL", help="The workers' broker.")]
 Results = Annotated[
     str | None,
-    typer.Option(envvar="RESULT_URL", metavar="URL", help="The workers' result backend; default: the next database."),
+    typer.Option(envvar="TASK_RESULT_URL", metavar="URL", help="The workers' results; default: the next database."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
 

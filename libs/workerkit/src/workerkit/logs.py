@@ -64,6 +64,7 @@ def _install_handler(common: list[structlog.typing.Processor], *, readable: bool
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
         )
     )
+    logging.captureWarnings(capture=True)  # a warning is a line like any other
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

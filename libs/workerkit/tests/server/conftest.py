@@ -16,22 +16,18 @@ DEMO = Path(__file__).parent / "demo"
 def start_demo(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     started: list[WorkerProcess] = []
 
-    def start(server: Valkey, *arguments: str, **settings: str) -> WorkerProcess:
+    def start(server: Valkey, *arguments: str, wait: bool = True, **settings: str) -> WorkerProcess:
         options = {"folder": tmp_path, "arguments": arguments or WORKER, "settings": settings}
         process = WorkerProcess(server, DEMO, "demo_app", **options)
         started.append(process)
         process.start()
-        process.wait_ready()
+        if wait:
+            process.wait_ready()
         return process
 
     yield start
     for process in started:
         process.stop()
-
-
-@pytest.fixture
-def worker(valkey: Valkey, start_demo: Callable[..., WorkerProcess]) -> WorkerProcess:
-    return start_demo(valkey)
 
 
 @pytest.fixture

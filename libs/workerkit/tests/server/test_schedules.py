@@ -1,0 +1,55 @@
+"""Beat and the workers' schedules in Redis."""
+
+import json
+
+import pytest
+
+from devstack.waiting import wait_for
+
+BEAT = ("beat",)
+
+
+def schedule(**seconds):
+    return {"DEMO_SCHEDULE": json.dumps(seconds)}
+
+
+def test_a_worker_brings_its_schedule_and_takes_it_away(valkey, start_demo):
+    with valkey.client() as redis:
+        old = start_demo(valkey, **schedule(every_minute=60, every_hour=3600))
+        assert redis.zcard("redbeat::schedule") == 2
+        old.stop()
+        start_demo(valkey, **schedule(every_hour=3600))
+        assert redis.exists("redbeat:demo:every_minute") == 0
+        assert redis.zrange("redbeat::schedule", 0, -1) == [b"redbeat:demo:every_hour"]
+
+
+def test_a_reboot_keeps_when_an_entry_ran_and_whether_it_is_enabled(valkey, start_demo):
+    with valkey.client() as redis:
+        start_demo(valkey, **schedule(every_hour=3600)).stop()
+        definition = json.loads(redis.hget("redbeat:demo:every_hour", "definition"))
+        redis.hset("redbeat:demo:every_hour", "definition", json.dumps(definition | {"enabled": False}))
+        meta = redis.hget("redbeat:demo:every_hour", "meta")
+        due = redis.zscore("redbeat::schedule", "redbeat:demo:every_hour")
+        start_demo(valkey, **schedule(every_hour=3600))
+        assert json.loads(redis.hget("redbeat:demo:every_hour", "definition"))["enabled"] is False
+        assert redis.hget("redbeat:demo:every_hour", "meta") == meta
+        assert redis.zscore("redbeat::schedule", "redbeat:demo:every_hour") == pytest.approx(due, abs=30)
+
+
+def test_beat_sends_what_a_worker_that_came_later_publishes(valkey, start_demo):
+    start_demo(valkey, *BEAT)
+    worker = start_demo(valkey, **schedule(tick=1))
+    wait_for(lambda: len(worker.trace("tick")) >= 3)
+
+
+def test_a_second_beat_doubles_nothing_and_takes_over(valkey, start_demo, tmp_path):
+    worker = start_demo(valkey, **schedule(tick=1))
+    first = start_demo(valkey, *BEAT)
+    second = start_demo(valkey, *BEAT, HEALTH_FILE=str(tmp_path / "second.json"), wait=False)
+    seconds = wait_for(lambda: len(worker.trace("tick")) >= 6)
+    assert seconds > 3  # one beat's pace, not two beats'
+    assert "starting" in (tmp_path / "second.json").read_text()
+    first.kill()
+    seen = len(worker.trace("tick"))
+    wait_for(lambda: len(worker.trace("tick")) >= seen + 3, seconds=30)
+    assert second.alive()
