@@ -72,3 +72,7 @@ down: ## Stop what `make up` started; queued tasks stay in their volume
 .PHONY: changed
 changed: ## Services whose image changes since a commit, as JSON: make changed base=origin/main
 	@python3 scripts/changed_services.py $(if $(base),$(base),--all)
+
+.PHONY: docs
+docs: ## Write the generated parts of the documents
+	@python3 scripts/service_table.py

@@ -1,21 +1,40 @@
-"""Adds up pytest's JUnit files of a folder and prints one line: `12 passed, 0 failed, 0 skipped`."""
+"""Sums up the runs of `scripts/test`: what the tests measured, which runs failed, and the counts of all."""
 
+import argparse
 import sys
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 
-def count(folder: Path) -> tuple[int, int, int]:
-    """Tests that passed, failed (errors too) and were skipped, over all files."""
-    suites = [suite for file in folder.glob("*.xml") for suite in ET.parse(file).iter("testsuite")]  # noqa: S314 - ours
+def main() -> int:
+    """Print the sums of a folder with pytest's JUnit files; 1 if a run failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds NAME.xml for each run, and NAME.failed for each failed one")
+    folder: Path = parser.parse_args().folder
+    reports = [ET.parse(file).getroot() for file in sorted(folder.glob("*.xml"))]  # noqa: S314 - pytest wrote them
+    for report in reports:
+        for found in report.iter("property"):
+            print(f"measured: {found.get('name')}: {found.get('value')}")
+    failed_runs = sorted(file.stem for file in folder.glob("*.failed"))
+    for name in failed_runs:
+        print(f"FAILED: {name}")
+    counts = _count(reports)
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if failed_runs or not counts["passed"] else 0
 
-    def total(*attributes: str) -> int:
-        return sum(int(suite.get(attribute, 0)) for suite in suites for attribute in attributes)
 
-    failed, skipped = total("failures", "errors"), total("skipped")
-    return total("tests") - failed - skipped, failed, skipped
+def _count(reports: list[ET.Element]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for suite in (suite for report in reports for suite in report.iter("testsuite")):
+        tests, failures, errors, skipped = (
+            int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")
+        )
+        counts["failed"] += failures + errors
+        counts["skipped"] += skipped
+        counts["passed"] += tests - failures - errors - skipped
+    return counts
 
 
 if __name__ == "__main__":
-    passed, failed, skipped = count(Path(sys.argv[1]))
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(main())

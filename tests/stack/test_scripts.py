@@ -1,0 +1,102 @@
+"""`make demo` and `make dev` as a person runs them: what they print, and that nothing stays behind."""
+
+import os
+import re
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+import psutil
+import pytest
+
+from devstack.services import ROOT
+from devstack.waiting import wait_for
+
+
+class Run:
+    """A make target in a terminal of its own, and every process that descends from it."""
+
+    def __init__(self, target: str, log: Path) -> None:
+        self._mark = str(uuid.uuid4())
+        self.log = log
+        env = {**os.environ, "RUN_MARK": self._mark, "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                ["make", target], cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("RUN_MARK") == self._mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def press_ctrl_c(self) -> None:
+        """What a terminal does: SIGINT to everything in the foreground."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def logs(self) -> list[str]:
+        folder = re.search(r"^Logs: (.+)$", self.output(), re.MULTILINE)
+        assert folder, self.output()
+        return sorted(path.name for path in Path(folder[1]).iterdir())
+
+
+@pytest.fixture
+def start(tmp_path):
+    runs = []
+
+    def begin(target):
+        runs.append(Run(target, tmp_path / f"{target}-{len(runs)}.log"))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        for process in run.processes():
+            process.kill()
+
+
+def test_the_demo_shows_tasks_and_mail_and_leaves_nothing_running(start):
+    demo = start("demo")
+    assert demo.process.wait(60) == 0, demo.output()
+    for text in ("app.tasks.email.send_welcome_email", "sent to ada@example.com", "Hello from the demo", "(550)"):
+        assert text in demo.output()
+    assert {"beat.log", "flower.log", "mail.log", "worker-celery-email.log"} <= set(demo.logs())
+    assert demo.processes() == []
+
+
+@pytest.mark.parametrize("moment", ["Starting", "Running"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_can_be_interrupted_and_leaves_nothing_running(start, moment, how):
+    demo = start("demo")
+    wait_for(lambda: moment in demo.output(), 30)
+    if how == signal.SIGINT:
+        demo.press_ctrl_c()
+    else:
+        os.killpg(demo.process.pid, how)
+    assert demo.process.wait(40) != 0
+    assert demo.processes() == []
+    assert "Logs: " in demo.output()
+
+
+def test_dev_restarts_what_died_and_what_changed_and_stops_on_ctrl_c(start):
+    dev = start("dev")
+    wait_for(lambda: dev.output().count(" ready.") == 1, 40)
+    worker = next(p for p in dev.processes() if "worker" in p.cmdline() and p.parent().name() != p.name())
+    worker.kill()
+    wait_for(lambda: dev.output().count(" ready.") == 2, 40)
+    assert "worker-celery-email exited with -9, starting it again" in dev.output()
+    (ROOT / "services" / "worker-celery-email" / "celeryconfig.py").touch()
+    wait_for(lambda: dev.output().count(" ready.") == 3, 40)
+    assert "worker-celery-email: the code changed, restarting" in dev.output()
+    assert "beat: the code changed" not in dev.output()
+    dev.press_ctrl_c()
+    dev.process.wait(40)
+    assert dev.processes() == []
