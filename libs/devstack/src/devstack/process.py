@@ -10,6 +10,8 @@ from typing import Self
 
 import psutil
 
+from devstack.interrupts import deferred_interrupts
+
 STOP_SECONDS = 25.0  # above the time a worker takes to drain and exit
 
 
@@ -67,7 +69,8 @@ class ManagedProcess:
         if self.alive():
             raise RuntimeError(f"{self.name} runs already")
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
+        # Between the start of the program and the assignment nobody would know that it runs.
+        with self.log.open("ab") as output, deferred_interrupts():
             self._process = subprocess.Popen(
                 self._argv,
                 cwd=self.cwd,

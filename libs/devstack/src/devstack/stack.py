@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from devstack.interrupts import deferred_interrupts
 from devstack.mailbox import Mailbox
 from devstack.ports import free_port
 from devstack.process import ManagedProcess
@@ -70,12 +71,13 @@ class Stack:
         self.stop()
 
     def stop(self) -> None:
-        """Stop all processes: the services together, then what they stand on."""
+        """Stop all processes: the services together, then what they stand on; a second Ctrl-C waits until then."""
         services = [process for process in self.services.values() if process.alive()]
-        for process in services:
-            process.terminate()
-        for process in [*services, self.mail, self.valkey]:
-            process.stop()
+        with deferred_interrupts():
+            for process in services:
+                process.terminate()
+            for process in [*services, self.mail, self.valkey]:
+                process.stop()
 
     def environment(self, name: str) -> dict[str, str]:
         """The environment variables of a service."""

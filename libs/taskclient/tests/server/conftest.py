@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from devstack.process import ManagedProcess
+from devstack.valkey import Valkey
 from taskclient.client import TaskClient
 
 WORKER_APP = """
@@ -55,9 +56,10 @@ def request(self):
 
 
 @pytest.fixture(scope="session")
-def valkey(session_valkey):
-    """The session's server as it is, for a worker that lives as long."""
-    return session_valkey
+def valkey(tmp_path_factory):
+    """A server of this library's tests alone: their worker lives as long and would take other tests' messages."""
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
 
 
 @pytest.fixture

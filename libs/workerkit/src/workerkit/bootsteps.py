@@ -2,16 +2,19 @@
 
 from typing import Any
 
+import structlog
 from celery import bootsteps
 from celery.concurrency import solo
 from celery.worker import state
 from redbeat.schedulers import get_redis
+from redis.exceptions import ResponseError
 
 from taskclient.catalog import CatalogEntry, publish_catalog
 from workerkit import schedule
 from workerkit.drain import Drain
 from workerkit.health import DISCONNECTED, DRAINING, READY, Health
 
+log = structlog.get_logger("worker")
 _TICK_SECONDS = 1.0
 
 
@@ -36,26 +39,28 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
 
     class ConnectionStep(bootsteps.StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks",)
-        _published = False
 
         def start(self, c: Any) -> None:
-            if not self._published:
-                self._publish(c.app)
-                type(self)._published = True
+            _publish(c.app, service)
             if isinstance(c.pool, solo.TaskPool):
                 health.excused = lambda: bool(state.active_requests)
             c.timer.call_repeatedly(_TICK_SECONDS, self._tick, (c,))
-            health.enter(READY)
+            health.enter(DRAINING if drain.begun else READY)
 
         def stop(self, c: Any) -> None:  # noqa: ARG002  - Celery's signature
             health.enter(DRAINING if drain.begun else DISCONNECTED)
-
-        def _publish(self, app: Any) -> None:
-            publish_catalog(get_redis(app), service, catalog(app, service))
-            schedule.publish(app, service)
 
         def _tick(self, c: Any) -> None:
             health.tick()
             drain.look(c)
 
     return ConnectionStep
+
+
+def _publish(app: Any, service: str) -> None:
+    try:
+        publish_catalog(get_redis(app), service, catalog(app, service))
+        schedule.publish(app, service)
+    except ResponseError:
+        # A full Redis, or an ACL without these keys: the queue can still be worked off.
+        log.exception("catalog and schedule are not published")

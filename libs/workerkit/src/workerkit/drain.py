@@ -35,8 +35,12 @@ class Drain:
         self._seconds = seconds
         self._health = health
         self._deadline: float | None = None
-        #: Draining has begun: no more messages are taken.
-        self.begun = False
+        self._connection: object | None = None  # the one on which draining began
+
+    @property
+    def begun(self) -> bool:
+        """No more messages are taken."""
+        return self._connection is not None
 
     def install(self, worker: Any) -> None:
         """Take over SIGTERM in the worker's main process."""
@@ -55,20 +59,20 @@ class Drain:
         platforms.signals["SIGTERM"] = on_sigterm
 
     def look(self, consumer: Any) -> None:
-        """Called by the loop about once a second: begin to drain if SIGTERM came."""
-        if self._deadline is None or self.begun:
+        """Called by the loop about once a second: drain if SIGTERM came, again if the connection is a new one."""
+        if self._deadline is None or self._connection is consumer.connection:
             return
-        self.begun = True
+        self._connection = consumer.connection
         self._health.enter(DRAINING)
-        log.info("draining", running=len(state.active_requests), seconds=self._seconds)
+        log.info("draining", running=len(state.reserved_requests), seconds=self._seconds)
         _stop_taking(consumer)
         consumer.timer.call_repeatedly(_LOOK_SECONDS, self._finish_if_due, (consumer,))
 
     def _finish_if_due(self, consumer: Any) -> None:
-        if not state.active_requests:
+        if not state.reserved_requests:  # taken and not finished, whether a pool process has it yet or not
             _end("should_stop")
         elif self._deadline is not None and time.monotonic() >= self._deadline:
-            log.warning("putting unfinished tasks back", running=len(state.active_requests))
+            log.warning("putting unfinished tasks back", running=len(state.reserved_requests))
             on_cold_shutdown(consumer.controller)
             _end("should_terminate")
 

@@ -1,9 +1,9 @@
 """Settings that every service has, from the environment and from secret files."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from taskclient.urls import default_result_url, with_password
@@ -13,12 +13,18 @@ DEVELOPMENT_PASSWORD = "development"  # noqa: S105  - this is the one that is re
 _SECRETS = Path("/run/secrets")
 
 
+class InvalidSettings(ValueError):
+    """Some settings are missing or wrong; the message lists all of them by their variables' names."""
+
+
 class WorkerSettings(BaseSettings):
     """Typed settings of a service; each field is read from the environment variable of the same name.
 
     A file `/run/secrets/<field>` sets a field as well (Docker and Kubernetes secrets); the environment outranks it.
-    Services subclass it and add their own fields. A wrong value stops the service at its start with a list of all
-    wrong variables.
+    Services subclass it and add their own fields.
+
+    Raises:
+        InvalidSettings: at the service's start, with all wrong and missing variables.
     """
 
     model_config = SettingsConfigDict(
@@ -38,6 +44,12 @@ class WorkerSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
     log_arguments: bool = Field(False, description="log the values of task arguments; they may be personal data")
 
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidSettings(_problems(error)) from None
+
     @model_validator(mode="after")
     def _no_development_password_in_production(self) -> Self:
         if self.environment == "production" and DEVELOPMENT_PASSWORD in self.broker().rpartition("@")[0]:
@@ -56,3 +68,11 @@ class WorkerSettings(BaseSettings):
 
     def _password(self) -> str | None:
         return self.redis_password.get_secret_value() if self.redis_password else None
+
+
+def _problems(error: ValidationError) -> str:
+    lines = [
+        f"{'.'.join(map(str, found['loc'])).upper() or 'settings'}: {found['msg'].removeprefix('Value error, ')}"
+        for found in error.errors(include_url=False, include_input=False)
+    ]
+    return "\n".join(["wrong or missing settings (environment variables or files in /run/secrets)", *lines])

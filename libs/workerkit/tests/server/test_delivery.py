@@ -63,6 +63,24 @@ def test_sigterm_while_the_broker_is_away_ends_the_worker(own_valkey: Valkey, st
     assert wait_for(lambda: not worker.alive(), seconds=20) < 18
 
 
+def test_a_drain_goes_on_after_the_broker_was_away(own_valkey: Valkey, start_demo: Start) -> None:
+    worker = start_demo(own_valkey)
+    with TaskClient(own_valkey.url) as client:
+        client.send("app.tasks.demo.sleep", name="long", seconds=8)
+        wait_for(lambda: worker.trace("long") == ["start"])
+        worker.terminate()
+        wait_for(lambda: "draining" in worker.log.read_text())
+        own_valkey.kill()
+        own_valkey.start()
+        own_valkey.wait_ready()
+        for number in range(5):
+            client.send("app.tasks.demo.mark", name=f"late-{number}")
+    assert wait_for(lambda: not worker.alive(), seconds=25) < 20
+    with own_valkey.client() as redis:
+        assert redis.llen("demo") >= 5
+    assert worker.trace("late-0") == []
+
+
 def test_a_killed_pool_process_costs_no_task(valkey: Valkey, start_demo: Start, client: TaskClient) -> None:
     worker = start_demo(valkey)
     handle = client.send("app.tasks.demo.sleep", name="victim", seconds=2)

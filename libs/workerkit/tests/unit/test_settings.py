@@ -1,9 +1,8 @@
 """Settings from the environment and from secret files."""
 
 import pytest
-from pydantic import ValidationError
 
-from workerkit.settings import WorkerSettings
+from workerkit.settings import InvalidSettings, WorkerSettings
 
 
 def test_the_password_goes_into_both_urls(monkeypatch):
@@ -29,9 +28,18 @@ def test_secrets_do_not_show():
 @pytest.mark.parametrize("fields", [{"redis_password": "development"}, {"task_broker_url": "redis://:development@r/0"}])
 def test_production_refuses_the_development_password(fields):
     WorkerSettings(**fields)
-    with pytest.raises(ValidationError, match="REDIS_PASSWORD is still the one for development"):
+    with pytest.raises(InvalidSettings, match="REDIS_PASSWORD is still the one for development"):
         WorkerSettings(environment="production", **fields)
 
 
 def test_production_may_have_a_host_with_that_name():
     WorkerSettings(environment="production", task_broker_url="redis://:secret@development.internal/0")
+
+
+def test_all_wrong_variables_are_listed_by_name(monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "LOUD")
+    monkeypatch.setenv("LOG_ARGUMENTS", "perhaps")
+    with pytest.raises(InvalidSettings) as caught:
+        WorkerSettings()
+    assert "LOG_LEVEL: Input should be" in str(caught.value)
+    assert "LOG_ARGUMENTS: Input should be a valid boolean" in str(caught.value)
