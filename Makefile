@@ -20,6 +20,14 @@ demo: install ## Run everything on this machine, send mails by name, show what c
 dev: install ## The same stack, kept running; services restart when code changes (no Docker)
 	@$(bin)/python scripts/dev.py
 
+.PHONY: new-worker
+new-worker: install ## Make a new worker: make new-worker purpose=billing
+	@$(bin)/python scripts/new_worker.py $(if $(purpose),$(purpose),$(error name its purpose: make new-worker purpose=billing))
+
+.PHONY: remove-worker
+remove-worker: install ## Remove a worker: make remove-worker purpose=billing
+	@$(bin)/python scripts/remove_worker.py $(if $(force),--force) $(if $(purpose),$(purpose),$(error name its purpose: make remove-worker purpose=billing))
+
 .PHONY: test-fast
 test-fast: install ## Tests that need no server, in seconds
 	@scripts/test fast

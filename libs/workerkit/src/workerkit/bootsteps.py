@@ -45,6 +45,7 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
             if isinstance(c.pool, solo.TaskPool):
                 health.excused = lambda: bool(state.active_requests)
             c.timer.call_repeatedly(_TICK_SECONDS, self._tick, (c,))
+            c.call_soon(drain.look, c)  # before the loop asks for the first message
             health.enter(DRAINING if drain.begun else READY)
 
         def stop(self, c: Any) -> None:  # noqa: ARG002  - Celery's signature
