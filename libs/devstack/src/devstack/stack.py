@@ -15,7 +15,7 @@ from devstack.interrupts import deferred_interrupts
 from devstack.mailbox import Mailbox
 from devstack.ports import free_port
 from devstack.process import ManagedProcess
-from devstack.services import Service, discover
+from devstack.services import ROOT, Service, discover
 from devstack.valkey import Valkey
 from taskclient.client import TaskClient
 
@@ -27,10 +27,16 @@ class Stack:
         folder: gets the data and, in `logs`, one log file for each process.
         only: names of the services to start; default: all.
         settings: environment variables for the services, above the stack's own.
+        root: the repository whose services are started.
     """
 
     def __init__(
-        self, folder: Path, *, only: set[str] | None = None, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        only: set[str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
         self.folder = folder
         self.logs = folder / "logs"
@@ -41,7 +47,7 @@ class Stack:
         self.flower_password = secrets.token_urlsafe(12)
         self.mail = self._mail_catcher()
         self._settings = dict(settings or {})
-        self.services = {s.name: self._process(s) for s in discover() if only is None or s.name in only}
+        self.services = {s.name: self._process(s) for s in discover(root) if only is None or s.name in only}
 
     @property
     def processes(self) -> list[ManagedProcess]:
