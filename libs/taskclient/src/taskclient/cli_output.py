@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from taskclient.catalog import CatalogEntry
 from taskclient.errors import TaskFailed, TaskRejected, TaskTimeout
@@ -57,7 +57,7 @@ def _failure(error: TaskFailed | TaskTimeout) -> dict[str, Any]:
 
 def print_catalog(entries: list[CatalogEntry]) -> None:
     """A table with one row for each task."""
-    table = Table("Task", "Queue", "Service", "Parameters", "Description")
+    table = Table(Column("Task", no_wrap=True), "Queue", "Service", "Parameters", "Description")
     for entry in entries:
         first_line = entry.description.strip().partition("\n")[0]
         table.add_row(entry.name, entry.queue, entry.service, parameters_of(entry.parameters), first_line)
