@@ -55,7 +55,7 @@ def create_app(
         ("environment", celery_settings.from_environment(os.environ)),
     )
     conf["task_routes"] = [own.get("task_routes", {}), route_by_name]
-    app: Celery[Any] = Celery(service, task_cls=WorkerTask)
+    app: Celery[Any] = Celery(service, task_cls=WorkerTask, events="workerkit.events:Events")
     app.conf.update(conf)
     logs.configure(service, level=settings.log_level, fmt=settings.log_format)
     task_logs.connect(arguments=settings.log_arguments)

@@ -38,7 +38,13 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
     """The consumer bootstep of a service: it starts at each connection and stops at each loss of it."""
 
     class ConnectionStep(bootsteps.StartStopStep):
-        requires = ("celery.worker.consumer.tasks:Tasks",)
+        # All steps that talk to the broker, so that ready means that each of them has reached it.
+        requires = (
+            "celery.worker.consumer.tasks:Tasks",
+            "celery.worker.consumer.heart:Heart",
+            "celery.worker.consumer.control:Control",
+            "celery.worker.consumer.gossip:Gossip",
+        )
 
         def start(self, c: Any) -> None:
             _publish(c.app, service)

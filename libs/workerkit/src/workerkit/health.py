@@ -16,7 +16,8 @@ STARTING, READY, DISCONNECTED, DRAINING = "starting", "ready", "disconnected", "
 _DEFAULT_FILE = "/tmp/health.json"  # noqa: S108  - a private tmpfs in the container
 _WRITE_SECONDS = 2.0
 _WRITE_LIMIT = 15.0  # older than this: the process is gone or frozen
-_TICK_LIMIT = 60.0  # a ready worker whose loop did not turn for so long is stuck
+_READY_TICK_LIMIT = 10.0  # a worker whose loop did not turn for so long does not take messages
+_LIVE_TICK_LIMIT = 60.0  # and after so long it is stuck
 
 
 class Health:
@@ -87,7 +88,8 @@ def check(probe: str, path: Path) -> str | None:
     now = time.monotonic()
     if not 0 <= now - state["written"] <= _WRITE_LIMIT:  # negative: written before the machine booted
         return f"nothing written for {now - state['written']:.0f} s: process {state['pid']} is gone or frozen"
-    if state["phase"] == READY and now - state["tick"] > _TICK_LIMIT:
+    limit = _READY_TICK_LIMIT if probe == "ready" else _LIVE_TICK_LIMIT
+    if state["phase"] == READY and now - state["tick"] > limit:
         return f"the loop has not turned for {now - state['tick']:.0f} s"
     if probe == "ready" and state["phase"] != READY:
         return f"the phase is {state['phase']}"

@@ -44,6 +44,12 @@ def test_a_file_of_before_the_machine_booted_does_not_count(tmp_path):
     assert "gone or frozen" in check("live", tmp_path / "h.json")
 
 
+def test_a_slow_loop_is_not_ready_but_lives(tmp_path):
+    write(tmp_path / "h.json", tick=time.monotonic() - 20)
+    assert "the loop has not turned for 20 s" in check("ready", tmp_path / "h.json")
+    assert check("live", tmp_path / "h.json") is None
+
+
 def test_a_stuck_loop_does_not_live_but_a_disconnected_one_does(tmp_path):
     write(tmp_path / "h.json", tick=time.monotonic() - 90)
     assert "the loop has not turned for 90 s" in check("live", tmp_path / "h.json")
