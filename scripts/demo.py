@@ -4,7 +4,6 @@ No Docker, no root, no server needed: the servers come from Python packages. Exi
 """
 
 import argparse
-import signal
 import sys
 import time
 from typing import Any
@@ -14,6 +13,7 @@ from rich.live import Live
 from rich.table import Column, Table
 
 from devstack.folders import new_folder
+from devstack.interrupts import end_on_signals
 from devstack.stack import Stack
 from taskclient.client import TaskClient
 from taskclient.errors import TaskFailed, TaskRejected
@@ -41,7 +41,7 @@ def main() -> int:
     """Run the demo; the exit code."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave by the same way as on Ctrl-C: all is stopped
+    end_on_signals()
     console = Console()
     folder = new_folder("demo")
     console.print("Starting Valkey, a mail server and the services ...")

@@ -1,7 +1,6 @@
 """`make dev`: the embedded stack, kept running until Ctrl-C; a service restarts when its code or a library changes."""
 
 import argparse
-import signal
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from rich.console import Console
 from watchfiles import PythonFilter, watch
 
 from devstack.folders import new_folder
+from devstack.interrupts import end_on_signals
 from devstack.process import ManagedProcess
 from devstack.services import ROOT
 from devstack.stack import Stack
@@ -45,7 +45,7 @@ def main() -> int:
     """Keep the stack running; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_on_signals()
     console = Console()
     folder = new_folder("dev")
     stop = threading.Event()

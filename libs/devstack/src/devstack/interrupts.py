@@ -2,12 +2,22 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_on_signals() -> None:
+    """Make SIGINT raise KeyboardInterrupt and SIGTERM raise SystemExit, so that every `with` block is left.
+
+    SIGINT too, because a shell that starts a program in the background has it ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 @contextmanager
