@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from devstack.postgres import Database, Postgres
 from devstack.valkey import Valkey
 
 
@@ -34,4 +35,25 @@ def module_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A real Valkey server of one test, which may stop, kill and restart it."""
     with Valkey(tmp_path / "own-valkey") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A real PostgreSQL server that the tests of a session share."""
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(session_postgres: Postgres) -> Iterator[Database]:
+    """A new, empty database of one test, dropped after it."""
+    with session_postgres.new_database() as database:
+        yield database
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """A real PostgreSQL server of one test, which may stop, kill and restart it."""
+    with Postgres(tmp_path / "own-postgres") as server:
         yield server
