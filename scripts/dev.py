@@ -77,10 +77,11 @@ def _keep_running(stack: Stack, console: Console, stop: threading.Event) -> None
     ):
         changed = {Path(path) for _, path in changes}
         for name, process in stack.services.items():
-            if _concerns(name, changed):
+            concerned = _concerns(name, changed)
+            if concerned:
                 console.print(f"{name}: the code changed, restarting", style="yellow")
-                process.stop()
-            if not process.alive():
+            if concerned or not process.alive():
+                process.stop()  # of a dead one, what it left behind
                 _restart(process, console)
 
 

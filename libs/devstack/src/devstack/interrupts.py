@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +13,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def end_on_signals() -> None:
     """Make SIGINT raise KeyboardInterrupt and SIGTERM raise SystemExit, so that every `with` block is left.
 
-    SIGINT too, because a shell that starts a program in the background has it ignored.
+    Only the first one counts: a second Ctrl-C must not cut short what the first one began. SIGINT is set too, because
+    a shell that starts a program in the background has it ignored.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    for number in _SIGNALS:
+        signal.signal(number, end)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -120,6 +121,7 @@ class ManagedProcess:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._end_orphans()
 
     def kill(self) -> None:
         """End it and all it started with SIGKILL, at once."""
@@ -130,6 +132,11 @@ class ManagedProcess:
                     process.kill()
         if self._process is not None:
             self._process.wait()
+
+    def _end_orphans(self) -> None:
+        """End what it started and left behind, such as the pool of a worker that was killed."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)  # its session is its own, so the group has its id
 
     def children(self) -> list[psutil.Process]:
         """The processes it started, such as a worker's pool."""
