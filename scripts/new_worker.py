@@ -3,13 +3,8 @@
 import argparse
 import subprocess
 import sys
-from pathlib import Path
 
-from worker_names import BadPurpose, Purpose, rendered
-
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLE = ROOT / "scripts" / "example_worker"
-COMPOSE = ROOT / "docker-compose.yml"
+from worker_names import COMPOSE, ROOT, BadPurpose, Purpose, rendered
 
 
 def main() -> int:
@@ -23,7 +18,7 @@ def main() -> int:
         print(f"new-worker: {error}", file=sys.stderr)
         return 2
     folder = ROOT / "services" / purpose.service
-    for path, text in rendered(purpose, EXAMPLE).items():
+    for path, text in rendered(purpose).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     COMPOSE.write_text(_with_entry(COMPOSE.read_text(), purpose))

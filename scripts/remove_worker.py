@@ -7,11 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from worker_names import BadPurpose, Purpose, rendered
-
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLE = ROOT / "scripts" / "example_worker"
-COMPOSE = ROOT / "docker-compose.yml"
+from worker_names import COMPOSE, ROOT, BadPurpose, Purpose, rendered
 
 
 def main() -> int:
@@ -43,7 +39,7 @@ def _existing(purpose: Purpose) -> Path:
 
 
 def _refuse_to_lose_work(purpose: Purpose, folder: Path) -> None:
-    fresh = rendered(purpose, EXAMPLE)
+    fresh = rendered(purpose)
     changed = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=all", "-z", "--", str(folder)],
         cwd=ROOT,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE = ROOT / "docker-compose.yml"
+_EXAMPLE = ROOT / "scripts" / "example_worker"
 _FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_LENGTH = 30  # longer names do not fit host names, image tags and lines of code any more
 
@@ -80,7 +83,7 @@ class Purpose:
         return text
 
 
-def rendered(purpose: Purpose, example: Path) -> dict[Path, str]:
+def rendered(purpose: Purpose) -> dict[Path, str]:
     """All files of a new worker, by their paths within its folder."""
-    files = [path for path in sorted(example.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    return {Path(purpose.spell(str(path.relative_to(example)))): purpose.spell(path.read_text()) for path in files}
+    files = [path for path in sorted(_EXAMPLE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return {Path(purpose.spell(str(path.relative_to(_EXAMPLE)))): purpose.spell(path.read_text()) for path in files}
