@@ -1,0 +1,156 @@
+"""Runs coroutines from ordinary tasks, all of them on one event loop per process.
+
+A loop per call, as `asyncio.run` makes it, would throw away every pooled connection after each task.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError, Future, wait
+from typing import Any, TypeVar
+
+import structlog
+from celery import signals
+
+log = structlog.get_logger("worker")
+T = TypeVar("T")
+_CLEANUP_SECONDS = 5.0  # for a cancelled coroutine, and for what the loop does at its end
+
+
+class WrongThread(RuntimeError):
+    """Something was called on the event loop that belongs off it, or the other way round."""
+
+
+class _LoopThread:
+    """An event loop that runs in a daemon thread until it is closed."""
+
+    def __init__(self) -> None:
+        self.at_end: list[Callable[[], Awaitable[None]]] = []
+        self._ready = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="event-loop", daemon=True)
+        self.thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        with contextlib.suppress(SystemExit, KeyboardInterrupt):  # asyncio passes them on to the coroutine's caller too
+            asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._closing = asyncio.Event()
+        self._ready.set()
+        await self._closing.wait()
+        for hook in reversed(self.at_end):
+            await hook()
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self._closing.set)
+        self.thread.join(_CLEANUP_SECONDS)
+
+
+_lock = threading.Lock()
+_current: _LoopThread | None = None
+_inherited: list[_LoopThread] = []
+
+
+def run_async(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+    """Run a coroutine on the process's event loop and wait for it.
+
+    The coroutine sees the caller's context variables, so its log lines carry the task's id. If the wait ends before
+    the coroutine does (soft time limit, timeout, Ctrl-C), the coroutine is cancelled and gets up to 5 s to clean up.
+    A coroutine that blocks the loop's thread (`time.sleep`) holds up all others and cannot be cancelled.
+
+    Args:
+        coroutine: what to run.
+        timeout: seconds; None waits until the task's time limit.
+
+    Returns:
+        What the coroutine returned.
+
+    Raises:
+        TimeoutError: it was not done in time.
+        WrongThread: called on the loop itself, where waiting would wait for ever: write `await` there.
+        Exception: whatever the coroutine raised.
+    """
+    if on_event_loop():
+        coroutine.close()
+        raise WrongThread(f"run_async was called by a coroutine: await {coroutine!r} instead")
+    loop = _event_loop().loop
+    outcome: Future[T] = Future()
+    tasks: list[asyncio.Task[T]] = []
+
+    def start() -> None:
+        tasks.append(loop.create_task(coroutine))
+        tasks[0].add_done_callback(lambda task: _hand_over(task, outcome))
+
+    def cancel() -> None:
+        tasks[0].cancel()
+
+    loop.call_soon_threadsafe(start)  # runs it, and so the coroutine, in a copy of this thread's context
+    try:
+        return outcome.result(timeout)
+    except BaseException:
+        if not outcome.done():  # so it was raised by the waiting, not by the coroutine
+            loop.call_soon_threadsafe(cancel)
+            if wait([outcome], _CLEANUP_SECONDS).not_done:
+                log.error("a cancelled coroutine goes on", coroutine=repr(coroutine))  # noqa: TRY400
+        raise
+
+
+def on_event_loop() -> bool:
+    """Say whether the caller runs on the process's event loop."""
+    return _current is not None and _current.thread is threading.current_thread()
+
+
+def at_loop_end(hook: Callable[[], Awaitable[None]]) -> None:
+    """Have `hook` awaited on the loop before it closes; the last one comes first.
+
+    Raises:
+        WrongThread: not called by a coroutine that `run_async` runs.
+    """
+    if _current is None or not on_event_loop():
+        raise WrongThread("this belongs on the process's event loop: run the coroutine by run_async")
+    _current.at_end.append(hook)
+
+
+def close() -> None:
+    """Close the event loop of this process, if it has one; the next `run_async` makes a new one."""
+    global _current
+    with _lock:
+        closing, _current = _current, None
+    if closing is not None and closing.thread.is_alive():
+        closing.close()
+
+
+def _event_loop() -> _LoopThread:
+    global _current  # noqa: PLW0603
+    with _lock:
+        if _current is None or not _current.thread.is_alive():  # a coroutine may raise SystemExit
+            _current = _LoopThread()
+        return _current
+
+
+def _hand_over(task: asyncio.Task[T], outcome: Future[T]) -> None:
+    if task.cancelled():
+        outcome.set_exception(CancelledError())
+    elif error := task.exception():
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(task.result())
+
+
+def _forget() -> None:
+    """Leave the parent's loop alone in a forked child: its thread is not here, and a lock may be held for ever."""
+    global _current, _lock
+    if _current is not None:
+        _inherited.append(_current)  # kept: closing it would take it out of the epoll set that the parent still uses
+    _current, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
+atexit.register(close)
+# A pool process ends without `atexit`.
+signals.worker_process_shutdown.connect(lambda **_: close(), weak=False, dispatch_uid="workerkit.event_loop")

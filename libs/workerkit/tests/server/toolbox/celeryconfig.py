@@ -1,0 +1,3 @@
+"""The toolbox worker's own settings."""
+
+task_routes = {"app.tasks.toolbox.*": "toolbox"}
