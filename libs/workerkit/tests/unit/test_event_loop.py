@@ -106,22 +106,6 @@ def test_a_timeout_cancels_too(patient, seen):
     assert seen == ["cleaned up"]
 
 
-def test_a_coroutine_that_ignores_its_end_is_left_behind_and_named():
-    stubborn = threading.Event()
-
-    async def ignore():
-        while not stubborn.is_set():
-            try:
-                await asyncio.sleep(0.05)
-            except asyncio.CancelledError:
-                continue
-
-    with structlog.testing.capture_logs() as lines, pytest.raises(TimeoutError):
-        run_async(ignore(), timeout=0.1)
-    stubborn.set()
-    assert "ignore" in lines[0]["coroutine"]
-
-
 def test_waiting_on_the_loop_for_the_loop_is_refused():
     async def nested():
         return run_async(double(1))
