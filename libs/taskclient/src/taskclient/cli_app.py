@@ -1,13 +1,15 @@
-"""The commands `tasks send`, `tasks status` and `tasks list`."""
+"""The commands `tasks send`, `tasks run`, `tasks status` and `tasks list`."""
 
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from taskclient import cli_help
 from taskclient.cli_errors import clear_errors
-from taskclient.cli_input import open_client, parse_payload, parse_time
-from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome
+from taskclient.cli_input import full_name, open_client, parse_payload, parse_time
+from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
+from taskclient.cli_run import show_run
 from taskclient.results import FINISHED
 
 app = typer.Typer(
@@ -58,6 +60,27 @@ def send(
             print_id(task, as_json=as_json)
         else:
             print_outcome(task, wait, as_json=as_json)
+
+
+@app.command(help=cli_help.RUN, epilog=cli_help.EPILOG)
+def run(
+    name: Annotated[str, typer.Argument(help="The task's name, or its last part if no other task has it.")],
+    fields: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The payload.")] = None,
+    *,
+    json_payload: Annotated[str | None, typer.Option(metavar="JSON", help="The payload as a JSON object.")] = None,
+    timeout: Annotated[float | None, typer.Option(metavar="S", help="Watch so long at most.")] = None,
+    as_json: AsJson = False,
+    broker: Broker = DEFAULT_BROKER,
+    results: Results = None,
+) -> None:
+    """Send a task and show its progress, or that of all steps if it starts a workflow, until the end."""
+    with clear_errors(), open_client(broker, results) as client:
+        task = client.send_payload(full_name(client, name), parse_payload(fields or [], json_payload))
+        end = show_run(client, task, Console(stderr=True), timeout)
+        if end.run is None:
+            print_outcome(task, 0, as_json=as_json)
+        else:
+            print_run(end.run, end, as_json=as_json)
 
 
 @app.command(help=cli_help.STATUS, epilog=cli_help.EPILOG)

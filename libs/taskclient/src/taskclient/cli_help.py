@@ -17,6 +17,18 @@ Examples:
 A value that is JSON is sent as JSON (3, true, null, [1, 2]), anything else as text; '"3"' is the text 3.
 A KEY=VALUE outranks the same key in --json-payload."""
 
+RUN = """Send a task and show its progress until it has finished; of a workflow, all its steps.
+
+\b
+Examples:
+  tasks run nightly
+  tasks run nightly day=2013-07-04
+  tasks run nightly resume=0b8e...
+  tasks run app.tasks.maintenance.prune_logs days=30
+
+Prints the result as JSON; of a workflow its id, or with --json the state and result of each step. What runs is shown on
+stderr. Ctrl-C ends the watching, not the task."""
+
 STATUS = """Print the status of a task, and its result as JSON once it has one.
 
 \b

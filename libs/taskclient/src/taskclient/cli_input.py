@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from taskclient.client import TaskClient
@@ -18,6 +19,26 @@ def open_client(broker: str, results: str | None) -> TaskClient:
     """
     password = os.environ.get("REDIS_PASSWORD")
     return TaskClient(with_password(broker, password), with_password(results or default_result_url(broker), password))
+
+
+def full_name(client: TaskClient, name: str) -> str:
+    """The name of a task that may be given by its last part alone, as in `nightly`.
+
+    Raises:
+        ValueError: no task in the catalog, or more than one, ends so.
+        BrokerUnavailable: Redis could not be reached, or refused.
+    """
+    if "." in name:
+        return name
+    names = [entry.name for entry in client.catalog()]
+    found = [known for known in names if known.rpartition(".")[2] == name.replace("-", "_")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ValueError(f"{name!r} may be any of {', '.join(found)}: write the whole name.")
+    near = get_close_matches(name, [known.rpartition(".")[2] for known in names], 3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`tasks list` shows all."
+    raise ValueError(f"no worker has published a task {name!r} to this Redis; {hint}")
 
 
 def parse_payload(fields: Sequence[str], json_payload: str | None) -> dict[str, Any]:

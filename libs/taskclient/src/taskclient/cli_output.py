@@ -9,7 +9,10 @@ from rich.table import Column, Table
 
 from taskclient.catalog import CatalogEntry
 from taskclient.errors import TaskFailed, TaskRejected, TaskTimeout
+from taskclient.follow import Snapshot
 from taskclient.handle import TaskHandle
+from taskclient.outcome import reason_of
+from taskclient.workflow import WorkflowRun
 
 
 def print_json(value: Any) -> None:
@@ -44,6 +47,26 @@ def print_outcome(task: TaskHandle, timeout: float, *, as_json: bool) -> None:
             print_json({"id": task.id, "status": task.status(), **_failure(error)})
         raise
     print_json({"id": task.id, "status": "SUCCESS", "result": value} if as_json else value)
+
+
+def print_run(run: WorkflowRun, end: Snapshot, *, as_json: bool) -> None:
+    """How a workflow ended: each step's state and result as JSON, or its id.
+
+    Raises:
+        TaskFailed: a step failed; the message names it and says how to go on.
+    """
+    if as_json:
+        records = {step.key: end.records[step.id] for step in run.steps}
+        steps = {key: {"id": r.task_id, "status": r.status, "result": r.result} for key, r in records.items()}
+        print_json({"id": run.run_id, "workflow": run.workflow, "steps": steps})
+    else:
+        typer.echo(run.run_id)
+    failed = end.failed()
+    if failed:
+        keys = ", ".join(step.key for step in failed)
+        reason = reason_of(end.records[failed[0].id])
+        again = f"once mended, go on with: tasks run {run.workflow} resume={run.run_id}"
+        raise TaskFailed(failed[0].id, f"{run.workflow} failed at {keys}", f"{reason}; {again}")
 
 
 def _failure(error: TaskFailed | TaskTimeout) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from taskclient.connection import broker_errors, connect, push_once
 from taskclient.handle import TaskHandle
 from taskclient.message import build_message
 from taskclient.names import queue_of
-from taskclient.results import ResultStore
+from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
 from taskclient.urls import default_result_url
+from taskclient.workflow import WorkflowRun, by_id
 
 
 class TaskClient:
@@ -133,6 +134,14 @@ class TaskClient:
     def handle(self, task_id: str) -> TaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""
         return TaskHandle(task_id, self._results)
+
+    def records(self, run: WorkflowRun) -> dict[str, TaskRecord]:
+        """What is stored about the steps of a workflow's run, by the ids of their tasks.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        return by_id(self._results.get_many([step.id for step in run.steps]))
 
     def catalog(self) -> list[CatalogEntry]:
         """All tasks that workers have published, sorted by name.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from taskclient.outcome import value_of
-from taskclient.results import ResultStore
+from taskclient.results import ResultStore, TaskRecord
 
 
 class TaskHandle:
@@ -33,6 +33,14 @@ class TaskHandle:
             BrokerUnavailable: Redis could not be asked.
         """
         return self._results.get(self.id).status
+
+    def record(self) -> TaskRecord:
+        """What is stored about the task now: its status with its progress, its result or its failure.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        return self._results.get(self.id)
 
     def updates(self, timeout: float | None) -> Iterator[str]:
         """The status now and then every change, until the task has finished or `timeout` seconds are over.

@@ -24,6 +24,12 @@ def value_of(record: TaskRecord) -> Any:
     raise _failure(record)
 
 
+def reason_of(record: TaskRecord) -> str:
+    """In one line, why a task failed or was revoked."""
+    failure = _failure(record)
+    return f"{failure.error_type}: {failure.message}"
+
+
 def _failure(record: TaskRecord) -> TaskFailed:
     error_type, arguments = _stored_exception(record.result)
     message = ", ".join(str(argument) for argument in arguments)

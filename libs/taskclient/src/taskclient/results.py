@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +64,18 @@ class ResultStore:
         """
         with self._errors(task_id):
             return self._read(task_id)
+
+    def get_many(self, task_ids: Sequence[str]) -> list[TaskRecord]:
+        """The records of several tasks as they are now, in one question.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        if not task_ids:
+            return []
+        with broker_errors(self._url, f"reading the results of {len(task_ids)} tasks"):
+            stored = self._redis.mget([KEY_PREFIX + task_id for task_id in task_ids])
+        return [_record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)]
 
     def wait(self, task_id: str, timeout: float | None) -> TaskRecord:
         """The record when the task has finished, whatever the outcome.
@@ -133,11 +145,14 @@ class ResultStore:
                     yield self._read(task_id)
 
     def _read(self, task_id: str) -> TaskRecord:
-        raw = self._redis.get(KEY_PREFIX + task_id)
-        return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
+        return _record(task_id, self._redis.get(KEY_PREFIX + task_id))
 
     def _errors(self, task_id: str) -> AbstractContextManager[None]:
         return broker_errors(self._url, f"reading the result of task {task_id}")
+
+
+def _record(task_id: str, raw: bytes | None) -> TaskRecord:
+    return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
 
 
 def _parse(task_id: str, raw: bytes) -> TaskRecord:

@@ -124,6 +124,43 @@ class TestWithWorker:
         assert "has not finished" in done.stderr
 
 
+@pytest.mark.usefixtures("worker")
+class TestRun:
+    def test_the_result_on_stdout_and_what_runs_on_stderr(self, tasks):
+        done = tasks("run", "app.tasks.demo.add", "a=2", "b=3")
+
+        assert (done.returncode, done.stdout) == (0, "5\n")
+        assert "app.tasks.demo.add" in done.stderr
+        assert "SUCCESS" in done.stderr
+
+    def test_a_failure(self, tasks):
+        done = tasks("run", "app.tasks.demo.fail", "text=broken")
+
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "KeyError: broken, 7" in done.stderr
+
+    def test_the_last_part_of_a_name(self, tasks, broker):
+        names = ["app.tasks.demo.add", "app.tasks.demo.sleep", "app.tasks.other.sleep"]
+        entries = [
+            CatalogEntry(name=name, queue="demo", service="worker-demo", description="", parameters={}, result={})
+            for name in names
+        ]
+        publish_catalog(broker, "worker-demo", entries)
+        assert tasks("run", "add", "a=2", "b=3").stdout == "5\n"
+        for word, says in (("ad", "did you mean add?"), ("sleep", "app.tasks.other.sleep"), ("zzz", "`tasks list`")):
+            done = tasks("run", word)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert says in done.stderr
+        broker.delete(CATALOG_KEY)
+
+
+def test_a_run_that_takes_too_long_is_exit_code_4(tasks):
+    done = tasks("run", "app.tasks.nobody.home", "--timeout", "0.5")
+
+    assert done.returncode == 4
+    assert "it goes on" in done.stderr
+
+
 def test_status_of_an_unknown_task(tasks):
     done = tasks("status", "nobody")
 
@@ -193,7 +230,9 @@ def test_wrong_password_is_exit_code_3(tasks):
     assert "Check the user and the password" in done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["send", "--help"], ["status", "--help"], ["list", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["send", "--help"], ["run", "--help"], ["status", "--help"], ["list", "--help"]]
+)
 def test_help_documents_the_exit_codes(tasks, words):
     done = tasks(*words)
 

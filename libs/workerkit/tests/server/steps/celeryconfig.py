@@ -1,0 +1,1 @@
+"""Nothing of their own: the routes follow from the names."""
