@@ -8,6 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 _SECRETS = Path("/run/secrets")
+_DEVELOPMENT_PASSWORD = "development"  # noqa: S105  - docker-compose.yml's default, refused in production
 _FORM = "postgresql://user@host:5432/name"
 
 
@@ -26,7 +27,8 @@ def database_url(environment: Mapping[str, str] = os.environ, secrets: Path = _S
         The URL for SQLAlchemy with the driver psycopg, whether the variable names a driver or not.
 
     Raises:
-        InvalidAddress: there is no URL, or it is not one of a PostgreSQL database.
+        InvalidAddress: there is no URL, or it is not one of a PostgreSQL database, or ENVIRONMENT is `production` and
+            the password is the one for development.
     """
     text = _setting("DATABASE_URL", environment, secrets)
     if not text:
@@ -38,6 +40,8 @@ def database_url(environment: Mapping[str, str] = os.environ, secrets: Path = _S
     if url.drivername not in {"postgres", "postgresql", "postgresql+psycopg"} or not url.database:
         raise InvalidAddress(f"DATABASE_URL does not name a PostgreSQL database; its form is {_FORM}")
     password = url.password or _setting("DATABASE_PASSWORD", environment, secrets)
+    if password == _DEVELOPMENT_PASSWORD and environment.get("ENVIRONMENT") == "production":
+        raise InvalidAddress("DATABASE_PASSWORD is still the one for development: set a secret one")
     return url.set(drivername="postgresql+psycopg", password=password)
 
 

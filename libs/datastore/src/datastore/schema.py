@@ -1,8 +1,8 @@
 """All tables at once: what imports this knows every model."""
 
-from datastore import filters, flights, jobs, statistics
+from datastore import filters, flights, jobs, logs, statistics, users
 from datastore.base import Base
 
-__all__ = ["filters", "flights", "jobs", "metadata", "statistics"]
+__all__ = ["filters", "flights", "jobs", "logs", "metadata", "statistics", "users"]
 
 metadata = Base.metadata

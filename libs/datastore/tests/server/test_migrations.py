@@ -16,7 +16,8 @@ from devstack.postgres import Postgres
 
 # Alembic's comparison sees no check constraints; the catalog of the server knows everything.
 COLUMNS = """
-    SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length, is_nullable, column_default
+    SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length, is_nullable, column_default,
+        identity_generation
     FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'
 """
 CONSTRAINTS = """
@@ -87,6 +88,16 @@ def test_the_command_goes_up_down_to_nothing_and_up_again(url: URL):
     assert tables(url) == {"alembic_version"}
     assert output(migrate(url, "upgrade")) == f"no revision -> {head}\n"
     assert output(migrate(url, "check")) == "the database is what the models say\n"
+
+
+def test_each_revision_can_be_taken_back_alone(url: URL):
+    output(migrate(url, "upgrade"))
+    assert {"users", "log_entries"} < tables(url)
+    assert output(migrate(url, "downgrade", "0001")) == f"{head_revision()} -> 0001\n"
+    assert not {"users", "log_entries"} & tables(url)
+    assert {"jobs", "flights", "daily_statistics"} < tables(url)
+    assert output(migrate(url, "upgrade")) == f"0001 -> {head_revision()}\n"
+    assert Migrator(url).check() == []
 
 
 def test_of_concurrent_upgrades_one_does_the_work_and_all_succeed(url: URL):

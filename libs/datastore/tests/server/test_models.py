@@ -6,15 +6,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, StatementError
 from sqlalchemy.orm import Session
 
 from datastore.base import Base
 from datastore.filters import BacktestFilter, BacktestResult
 from datastore.flights import Airline, Airport, Flight, Plane, Weather
 from datastore.jobs import Job, JobState, RejectedRow
+from datastore.logs import LogEntry
 from datastore.schema import metadata
 from datastore.statistics import DailyStatistic, StatisticKind
+from datastore.users import User
 
 HOUR = datetime(2013, 1, 1, 10, tzinfo=UTC)
 JOB = uuid4()
@@ -78,9 +80,17 @@ def result(**changes) -> BacktestResult:
     return BacktestResult(**{**row, **changes})
 
 
+def user(**changes) -> User:
+    return User(**{"email": "ada@example.com", "name": "Ada", **changes})
+
+
+def log_entry(**changes) -> LogEntry:
+    return LogEntry(**{"service": "etl", "level": "info", "event": "loaded", **changes})
+
+
 MAKERS = [
     lambda: Airline(carrier="9E", name="Endeavor Air Inc."),
-    airport, plane, weather, flight, job, rejected, statistic, backtest_filter, result,
+    airport, plane, weather, flight, job, rejected, statistic, backtest_filter, result, user,
 ]  # fmt: skip
 
 
@@ -91,7 +101,7 @@ def fill(session: Session, *rows: Base) -> None:
 
 
 def test_each_table_takes_a_row_and_refuses_its_key_a_second_time(session: Session):
-    fill(session, *[make() for make in MAKERS])
+    fill(session, log_entry(), *[make() for make in MAKERS])
     for table in metadata.sorted_tables:
         assert session.scalar(select(func.count()).select_from(table)) == 1, table.name
     session.commit()
@@ -151,6 +161,33 @@ def test_a_day_computed_again_replaces_its_statistics(session: Session):
     keys = [column.name for column in DailyStatistic.__table__.primary_key]
     session.execute(upsert.on_conflict_do_update(index_elements=keys, set_={"flights": upsert.excluded.flights}))
     assert session.scalars(select(DailyStatistic)).one().flights == 9
+
+
+def test_a_user_is_active_and_was_never_seen_until_something_else_is_known(session: Session):
+    fill(session, user(), user(email="bob@example.com", active=False, last_seen_at=HOUR))
+    ada, bob = session.scalars(select(User).order_by(User.id)).all()
+    assert (ada.active, ada.last_seen_at) == (True, None)
+    assert (bob.active, bob.last_seen_at) == (False, HOUR)
+    assert ada.id < bob.id
+    session.execute(text("INSERT INTO users (email, name) VALUES ('eve@example.com', 'Eve')"))
+    assert session.scalars(select(User.active).where(User.name == "Eve")).one() is True
+
+
+def test_a_log_entry_needs_no_job_and_outlives_the_one_it_has(session: Session):
+    fill(session, job(), log_entry(job_id=JOB, details={"rows": 3}), log_entry())
+    session.delete(session.get_one(Job, JOB))
+    session.execute(text("INSERT INTO log_entries (service, level, event) VALUES ('email', 'error', 'refused')"))
+    session.commit()
+    entries = session.scalars(select(LogEntry).order_by(LogEntry.id)).all()
+    assert [(entry.job_id, entry.details) for entry in entries] == [(JOB, {"rows": 3}), (None, {}), (None, {})]
+    assert all(entry.created_at.tzinfo for entry in entries)
+
+
+@pytest.mark.parametrize("make", [user, log_entry])
+def test_the_database_alone_gives_the_numbers(session: Session, make):
+    session.add(make(id=1))
+    with pytest.raises(ProgrammingError, match="GENERATED ALWAYS"):
+        session.flush()
 
 
 @pytest.mark.parametrize(

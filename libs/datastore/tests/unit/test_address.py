@@ -38,3 +38,10 @@ def test_an_error_names_the_variable_and_its_form_but_not_its_value(tmp_path: Pa
     with pytest.raises(InvalidAddress, match=r"DATABASE_URL.*postgresql://user@host:5432/name") as caught:
         database_url({"DATABASE_URL": wrong}, tmp_path)
     assert "secret" not in str(caught.value)
+
+
+def test_production_refuses_the_password_for_development(tmp_path: Path):
+    settings = {"DATABASE_URL": URL, "DATABASE_PASSWORD": "development"}
+    assert database_url({**settings, "ENVIRONMENT": "development"}, tmp_path).password == "development"
+    with pytest.raises(InvalidAddress, match="DATABASE_PASSWORD is still the one for development"):
+        database_url({**settings, "ENVIRONMENT": "production"}, tmp_path)

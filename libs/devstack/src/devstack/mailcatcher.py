@@ -11,7 +11,7 @@ import html
 import json
 import signal
 from dataclasses import dataclass, field
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.utils import getaddresses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -57,6 +57,7 @@ def _describe(raw: bytes, recipients: list[str], number: int) -> dict[str, Any]:
         "cc": _addresses(message, "Cc"),
         "text": _part(message, "plain"),
         "html": _part(message, "html"),
+        "attachments": [_about(part) for part in message.iter_attachments()],
         "headers": {name.lower(): str(value) for name, value in message.items()},
         "envelope": {"to": [{"address": address} for address in recipients]},
         "size": len(raw),
@@ -71,6 +72,11 @@ def _addresses(message: EmailMessage, header: str) -> list[dict[str, str]]:
 def _part(message: EmailMessage, kind: str) -> str | None:
     part = message.get_body((kind,))
     return part.get_content() if part else None
+
+
+def _about(part: Message) -> dict[str, Any]:
+    content = part.get_payload(decode=True) or b""
+    return {"fileName": part.get_filename(), "contentType": part.get_content_type(), "length": len(content)}
 
 
 def _page(inbox: Inbox) -> str:

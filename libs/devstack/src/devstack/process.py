@@ -49,6 +49,7 @@ class ManagedProcess:
         self.cwd = cwd
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
+        self._orphans_ended = False
 
     @property
     def pid(self) -> int:
@@ -81,6 +82,7 @@ class ManagedProcess:
                 stderr=output,
                 start_new_session=True,
             )
+            self._orphans_ended = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -125,18 +127,26 @@ class ManagedProcess:
 
     def kill(self) -> None:
         """End it and all it started with SIGKILL, at once."""
+        if self._process is None or not self.alive():  # its id may be another program's by now
+            return
         with contextlib.suppress(psutil.NoSuchProcess):
             parent = psutil.Process(self.pid)
             for process in [parent, *parent.children(recursive=True)]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-        if self._process is not None:
-            self._process.wait()
+        self._process.wait()
 
     def _end_orphans(self) -> None:
-        """End what it started and left behind, such as the pool of a worker that was killed."""
+        """End what it started and left behind, such as the pool of a worker that was killed; once for each start.
+
+        Its session is its own, so the group has its id. The system gives the id to another program when the group is
+        empty, and not before: after that a signal would end a stranger.
+        """
+        if self._orphans_ended or psutil.pid_exists(self.pid):  # it has been waited for, so this is not it any more
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)  # its session is its own, so the group has its id
+            os.killpg(self.pid, signal.SIGKILL)
+        self._orphans_ended = True
 
     def children(self) -> list[psutil.Process]:
         """The processes it started, such as a worker's pool."""

@@ -16,34 +16,46 @@ class Service:
         name: the folder's name.
         folder: its path.
         command: CMD of its Dockerfile.
-        probe: HEALTHCHECK of its Dockerfile, which exits 0 when the service is ready.
+        probe: HEALTHCHECK of its Dockerfile, which exits 0 when the service is ready; None for a one-shot service,
+            which is ready when it has ended.
+        uses_database: whether it needs PostgreSQL.
     """
 
     name: str
     folder: Path
     command: list[str]
-    probe: list[str]
+    probe: list[str] | None
+    uses_database: bool
+
+    @property
+    def is_celery(self) -> bool:
+        """Whether it runs a Celery application: a worker, beat, Flower."""
+        return self.command[0] == "celery"
 
 
 def discover(root: Path = ROOT) -> list[Service]:
-    """All services, workers last, so that what they publish finds its reader."""
+    """All services in the order of their start: one-shot ones, then the workers' readers, then the workers."""
     services = [_read(dockerfile) for dockerfile in sorted(root.glob("services/*/Dockerfile"))]
-    return sorted(services, key=lambda service: service.name.startswith("worker-"))
+    return sorted(services, key=lambda service: (service.probe is not None, service.name.startswith("worker-")))
 
 
 def _read(dockerfile: Path) -> Service:
     text = dockerfile.read_text().replace("\\\n", " ")
+    command = _exec_form(r"^CMD\s+(\[.*\])\s*$", text)
+    probe = _exec_form(r"^HEALTHCHECK\s.*CMD\s+(\[.*\])\s*$", text)
+    if command is None or (probe is None and "\nHEALTHCHECK" in text):
+        raise ValueError(f'{dockerfile}: needs CMD and HEALTHCHECK in exec form, as in CMD ["celery", "..."]')
+    requirements = (dockerfile.parent / "requirements.in").read_text()
     return Service(
         name=dockerfile.parent.name,
         folder=dockerfile.parent,
-        command=_exec_form(r"^CMD\s+(\[.*\])\s*$", text, dockerfile),
-        probe=_exec_form(r"^HEALTHCHECK\s.*CMD\s+(\[.*\])\s*$", text, dockerfile),
+        command=command,
+        probe=probe,
+        uses_database="./libs/datastore" in requirements,
     )
 
 
-def _exec_form(pattern: str, text: str, dockerfile: Path) -> list[str]:
+def _exec_form(pattern: str, text: str) -> list[str] | None:
     found = re.search(pattern, text, re.MULTILINE)
-    if found is None:
-        raise ValueError(f'{dockerfile}: needs CMD and HEALTHCHECK in exec form, as in CMD ["celery", "..."]')
-    words: list[str] = json.loads(found[1])
+    words: list[str] | None = json.loads(found[1]) if found else None
     return words
