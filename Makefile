@@ -4,9 +4,9 @@ bin := .venv/bin
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/.installed: scripts/install scripts/requirements/build.txt scripts/requirements/dev.txt $(wildcard libs/*/pyproject.toml)
+.venv/.installed: scripts/install scripts/requirements/build.txt scripts/requirements/dev.txt services/sample-data/data.txt $(wildcard libs/*/pyproject.toml)
 	@scripts/install
 
 .PHONY: install
@@ -19,6 +19,13 @@ demo: install ## Run everything on this machine, send mails by name, show what c
 .PHONY: dev
 dev: install ## The same stack, kept running; services restart when code changes (no Docker)
 	@$(bin)/python scripts/dev.py
+
+.PHONY: triggers
+triggers: install ## List what beat runs, and what `make trigger-<task>` takes
+	@$(bin)/python scripts/trigger.py
+
+trigger-%: install ## Run now what beat runs later: make trigger-nightly (broker: TASK_BROKER_URL, or docker compose's)
+	@$(bin)/python scripts/trigger.py $*
 
 .PHONY: new-worker
 new-worker: install ## Make a new worker: make new-worker purpose=billing

@@ -1,0 +1,95 @@
+"""The tables that are cleaned up, in short transactions."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from datastore.jobs import Job, JobState, RejectedRow
+from datastore.logs import LogEntry
+from datastore.users import User
+from workerkit.batches import delete_in_batches, in_batches
+
+Sessions = Callable[[], AbstractContextManager[Session]]
+_FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+_STAGING = text(
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+    " AND relname ~ '^staging_[0-9a-f]{32}$' ORDER BY relname"
+)
+_LOCK_TIMEOUT = "2s"  # while DROP waits for its lock, everybody else who needs the table waits behind it
+
+
+class DatabaseRecords:
+    """The tables; errors are those of `sessions`.
+
+    Args:
+        sessions: opens one, as `workerkit.database.get_sync_db`.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def delete_log_entries(self, before: datetime) -> int:
+        """Delete the entries from before a moment; returns how many."""
+        with self._sessions() as session:
+            return delete_in_batches(session, LogEntry, LogEntry.created_at < before)
+
+    def deactivate_users(self, before: datetime) -> int:
+        """Deactivate the active users not seen since a moment; returns how many."""
+        deactivated = 0
+        with self._sessions() as session:
+            for batch in in_batches(session, select(User.id).where(_inactive(before)), [User.id]):
+                # The condition again: whoever came back meanwhile stays active.
+                found = User.id.in_([number for (number,) in batch])
+                result: Any = session.execute(update(User).where(found, _inactive(before)).values(active=False))
+                deactivated += result.rowcount
+                session.commit()
+        return deactivated
+
+    def count_inactive_users(self, before: datetime) -> int:
+        """How many `deactivate_users` would deactivate."""
+        with self._sessions() as session:
+            return session.scalar(select(func.count()).select_from(User).where(_inactive(before))) or 0
+
+    def delete_jobs(self, before: datetime) -> int:
+        """Delete the final jobs not changed since a moment, and what they rejected; returns how many jobs."""
+        ended = (Job.state.in_(_FINAL), Job.updated_at < before)
+        with self._sessions() as session:
+            # The cascade alone would delete all rejected rows of a thousand jobs in one transaction.
+            delete_in_batches(session, RejectedRow, RejectedRow.job_id.in_(select(Job.id).where(*ended)))
+            return delete_in_batches(session, Job, *ended)
+
+    def staging_tables(self) -> dict[str, UUID]:
+        """The tables named `staging_<job's id in hexadecimal>`, each with the id."""
+        with self._sessions() as session:
+            return {name: UUID(name.removeprefix("staging_")) for name in session.scalars(_STAGING)}
+
+    def jobs_that_need_staging(self, jobs: set[UUID], before: datetime) -> set[UUID]:
+        """Those of `jobs` that are not final, or were changed since `before`."""
+        with self._sessions() as session:
+            needed = select(Job.id).where(Job.id.in_(jobs), Job.state.not_in(_FINAL) | (Job.updated_at >= before))
+            return set(session.scalars(needed))
+
+    def drop_table(self, name: str) -> bool:
+        """Drop a table, if it is still there; False if it is in use."""
+        with self._sessions() as session:
+            quoted = session.get_bind().dialect.identifier_preparer.quote(name)
+            try:
+                session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
+                session.execute(text(f"DROP TABLE IF EXISTS {quoted}"))
+            except OperationalError as error:
+                if not isinstance(error.orig, LockNotAvailable):
+                    raise
+                session.rollback()
+                return False
+        return True
+
+
+def _inactive(before: datetime) -> ColumnElement[bool]:
+    return User.active & (func.coalesce(User.last_seen_at, User.created_at) < before)
