@@ -47,6 +47,14 @@ test: install ## All tests that need no Docker: real servers, real workers, real
 test-compose: install images ## Build the images and test them with docker compose
 	@scripts/test compose
 
+.PHONY: bench-database
+bench-database: install ## Database tasks: pooled sessions beside a new engine for each task
+	@$(bin)/python scripts/bench/database_tasks.py
+
+.PHONY: bench-load
+bench-load: install ## The etl worker's load beside a plain COPY, and its memory for ten times the rows
+	@$(bin)/python scripts/bench/load_flights.py
+
 .PHONY: lint
 lint: install ## Style and common mistakes
 	@$(bin)/ruff check .

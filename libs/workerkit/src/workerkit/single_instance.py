@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, NoReturn
 
 import redis
@@ -20,7 +19,7 @@ from celery import current_app, current_task, states
 from celery.app.task import get_actual_ignore_result  # type: ignore[attr-defined]  # not in its stubs
 from celery.exceptions import Ignore
 
-from taskclient.connection import RedisClient, connect
+from workerkit.broker import broker_client
 from workerkit.errors import TransientError
 
 log = structlog.get_logger("task")
@@ -93,16 +92,11 @@ def _task_id() -> str:
     return (current_task.request.id or "") if current_task else ""
 
 
-@lru_cache
-def _client(url: str) -> RedisClient:
-    return connect(url)
-
-
 class _Lock:
     """A lock under one Redis key; the value is the holder's task id and a random token."""
 
     def __init__(self, name: str, lease: float) -> None:
-        self._redis: Any = _client(str(current_app.conf.broker_url))
+        self._redis: Any = broker_client()
         self._name = name
         self._lease = lease
         self._milliseconds = int(lease * 1000)

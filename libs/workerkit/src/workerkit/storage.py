@@ -28,6 +28,7 @@ _UNFINISHED = ".unfinished-"
 # A silent S3 fails a call after half a minute; the task is tried again anyway, later and with longer pauses.
 _S3: dict[str, Any] = {
     "use_listings_cache": False,  # other processes write too
+    "default_block_size": 8 * 1024 * 1024,  # bytes; several of them are held, and the default is 50 MiB
     "config_kwargs": {
         "connect_timeout": 3,  # seconds
         "read_timeout": 15,
