@@ -38,6 +38,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("app.tasks.email.send_email", {"to": "not an address", "subject": "two\nlines", "body": "..."}),
 ]
 EXPECTED = ["SUCCESS", "SUCCESS", "SUCCESS", "PermanentError", "InvalidPayload"]
+REPORT_DAY = "2013-12-30"  # the last one that has weather; without a day the report is about the last one with flights
 
 
 def main() -> int:
@@ -96,7 +97,7 @@ def _run_nightly(stack: Stack, console: Console) -> list[str]:
     """Run the workflow; the keys of the steps that failed."""
     console.print("\nThe nightly workflow, started by name, as beat does it at 01:00 UTC:")
     with stack.client() as client:
-        end = show_run(client, client.send("app.tasks.workflows.nightly"), console, timeout=600)
+        end = show_run(client, client.send("app.tasks.workflows.nightly", day=REPORT_DAY), console, timeout=600)
     results = {step.key: end.records[step.id].result for step in end.steps}
     if not end.failed():
         _show_loaded(results, console)

@@ -17,13 +17,13 @@ from taskclient.client import TaskClient
 
 
 class Compose:
-    def __init__(self) -> None:
-        ports = {name: free_port() for name in ("REDIS_PORT", "MAIL_PORT", "FLOWER_PORT")}
-        self.env = {**os.environ, "COMPOSE_PROJECT_NAME": "worker-celery-test"} | {k: str(v) for k, v in ports.items()}
+    def __init__(self, project: str = "worker-celery-test") -> None:
+        ports = {name: free_port() for name in ("REDIS_PORT", "POSTGRES_PORT", "MAIL_PORT", "FLOWER_PORT")}
+        self.env = {**os.environ, "COMPOSE_PROJECT_NAME": project} | {k: str(v) for k, v in ports.items()}
         self.mailbox = Mailbox(f"http://127.0.0.1:{ports['MAIL_PORT']}")
         self.flower_url = f"http://127.0.0.1:{ports['FLOWER_PORT']}"
         self.broker_url = f"redis://:development@127.0.0.1:{ports['REDIS_PORT']}/0"
-        self.network = "worker-celery-test_default"
+        self.network = f"{project}_default"
 
     def __call__(self, *words: str, check: bool = True, timeout: float = 300) -> str:
         """Run `docker compose ...` and return what it printed."""
@@ -77,13 +77,23 @@ def compose(record_testsuite_property) -> Iterator[Compose]:
     stack("down", "--volumes", "--timeout", "5")
     try:
         began = time.monotonic()
-        stack("up", "-d", "--wait", timeout=60)
+        stack("up", "-d", "--wait", timeout=120)
         record_testsuite_property("seconds until healthy", round(time.monotonic() - began, 1))
         yield stack
     finally:
         (Path(ROOT) / ".stack").mkdir(exist_ok=True)
         (Path(ROOT) / ".stack" / "compose.log").write_text(stack("logs", "--no-color", check=False))
         stack("down", "--volumes", "--timeout", "5", check=False)
+
+
+@pytest.fixture
+def other_compose(compose) -> Iterator[Compose]:
+    """A second, empty project beside the other one."""
+    other = Compose("worker-celery-alone")
+    try:
+        yield other
+    finally:
+        other("down", "--volumes", "--timeout", "5", check=False)
 
 
 @pytest.fixture

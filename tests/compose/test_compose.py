@@ -11,6 +11,7 @@ import yaml
 
 from devstack.services import ROOT, discover
 from devstack.waiting import wait_for
+from taskclient.client import TaskClient
 from workerkit.defaults import DRAIN_SECONDS
 
 SEND = "app.tasks.email.send_email"
@@ -55,9 +56,10 @@ def test_the_tasks_command_sends_a_mail(compose):
     assert compose.mailbox.wait("command@example.com")
 
 
-@pytest.mark.parametrize("service", ["redis", "mail", *(service.name for service in discover())])
+@pytest.mark.parametrize("service", ["redis", "postgres", "mail", *(service.name for service in discover())])
 def test_containers_are_hardened(compose, service):
     about = compose.inspect(service)
+    one_shot = service in {found.name for found in discover() if found.probe is None}
     host = about["HostConfig"]
     user, _, group = about["Config"]["User"].partition(":")
     assert int(user) > 0
@@ -66,7 +68,7 @@ def test_containers_are_hardened(compose, service):
     assert host["CapDrop"] == ["ALL"]
     assert "no-new-privileges:true" in host["SecurityOpt"]
     assert host["Memory"] > 0
-    assert about["State"]["Health"]["Status"] == "healthy"
+    assert about["State"]["ExitCode"] == 0 if one_shot else about["State"]["Health"]["Status"] == "healthy"
     bound = [b["HostIp"] for bindings in (host["PortBindings"] or {}).values() for b in bindings]
     assert set(bound) <= {"127.0.0.1"}
 
@@ -78,7 +80,7 @@ def test_images_say_what_they_are(compose):
     assert labels["org.opencontainers.image.revision"]
 
 
-@pytest.mark.parametrize("module", ["sqlalchemy", "pytest", "pip", "typer", "devstack", "flower"])
+@pytest.mark.parametrize("module", ["sqlalchemy", "pytest", "pip", "typer", "devstack", "flower", "matplotlib"])
 def test_the_email_image_holds_only_what_it_needs(compose, module):
     code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is not None)"
     compose("exec", "-T", EMAIL, "/opt/venv/bin/python", "-c", code)
@@ -133,3 +135,15 @@ def test_stop_puts_back_what_runs_and_loses_nothing(compose, client, record_prop
         handle.result(30)
     assert len(compose.mailbox.mails("queued@example.com")) == 20
     compose("up", "-d", "--wait", EMAIL)
+
+
+WORKERS = [service for service in discover() if service.name.startswith("worker-")]
+
+
+@pytest.mark.parametrize("service", WORKERS, ids=lambda service: service.name)
+def test_a_worker_runs_with_its_own_image_and_what_it_stands_on(other_compose, service):
+    other_compose("up", "-d", "--wait", service.name, timeout=120)
+    stands_on = {"redis", "postgres", "migrate"} if service.uses_database else {"redis"}
+    assert set(other_compose("ps", "--all", "--services").split()) == {service.name} | stands_on
+    with TaskClient(other_compose.broker_url) as client:
+        assert {entry.service for entry in client.catalog()} == {service.name.removeprefix("worker-celery-")}

@@ -46,7 +46,8 @@ def test_the_example_environment_names_every_variable_with_its_default():
 
 def test_every_service_has_its_files():
     for service in discover():
-        for name in ("README.md", "requirements.in", "requirements.txt", "celeryconfig.py", "app/celery_app.py"):
+        celery = ("celeryconfig.py", "app/celery_app.py") if service.is_celery else ()
+        for name in ("README.md", "requirements.in", "requirements.txt", *celery):
             assert (service.folder / name).is_file(), f"{service.name}/{name}"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from app.messages import Channels, Name
-from workerkit.settings import WorkerSettings
+from workerkit.storage import StorageSettings
 
 
-class Settings(WorkerSettings):
+class Settings(StorageSettings):
     """How to reach the mail server, and who writes to whom."""
 
     smtp_host: str = Field("localhost", description="the mail server, as in its certificate")
@@ -20,6 +20,7 @@ class Settings(WorkerSettings):
     smtp_ca_file: Path | None = Field(None, description="authorities to trust instead of the system's")
     mail_sender: str = Field("Acme <no-reply@example.com>", description="the From header")
     message_id_domain: str = Field("mail.example.com", description="the right half of every Message-ID")
+    mail_max_attachment_bytes: int = Field(10_000_000, ge=0, description="of all attachments of a mail together")
     product_name: Name = Field("Acme", description="who writes, in the templates")
     user_directory_url: str | None = Field(None, description="GET {url}/{user id} answers with the user's email")
     notification_channels: Channels = Field(

@@ -1,11 +1,15 @@
 """The payloads of the email tasks: what callers may send, and the receipt they get."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 from email_validator import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
+from workerkit.storage import StoredFile
+
+MAX_ATTACHMENTS = 10
 MAX_BODY_CHARACTERS = 200_000  # what fits a message of 256 KiB, and what mail programs still show in full
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -44,7 +48,10 @@ Channels = dict[str, Annotated[list[EmailStr], Field(min_length=1, max_length=51
 
 
 class OutgoingEmail(BaseModel):
-    """One mail to `to` and everybody in `cc`; `html` is an alternative to the text in `body`."""
+    """One mail to `to` and everybody in `cc`; `html` is an alternative to the text in `body`.
+
+    `attachments` are references: the files themselves stand in storage.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,6 +61,16 @@ class OutgoingEmail(BaseModel):
     html: Body | None = None
     cc: Annotated[list[Address], Field(max_length=50)] = []
     reply_to: Address | None = None
+    attachments: Annotated[list[StoredFile], Field(max_length=MAX_ATTACHMENTS)] = []
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file as it is attached; `content_type` is like `text/csv`."""
+
+    filename: str
+    content_type: str
+    content: bytes
 
 
 class EmailReceipt(BaseModel):

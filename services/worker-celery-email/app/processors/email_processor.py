@@ -8,7 +8,9 @@ from email.policy import SMTP
 from email.utils import localtime
 from typing import Protocol
 
-from app.messages import EmailReceipt, OutgoingEmail
+from app.messages import Attachment, EmailReceipt, OutgoingEmail
+from workerkit.errors import PermanentError
+from workerkit.storage import StoredFile
 
 # Not every server takes 8-bit text, and smtplib does not ask; quoted-printable and base64 pass everywhere.
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -22,6 +24,13 @@ class Mailer(Protocol):
         """Raises PermanentError or TransientError when nobody got the mail."""
 
 
+class Attachments(Protocol):
+    """Fetches files to attach."""
+
+    def fetch(self, file: StoredFile) -> Attachment:
+        """Raises PermanentError or TransientError when the file cannot be had."""
+
+
 class EmailProcessor:
     """Sends mails from one sender.
 
@@ -29,10 +38,21 @@ class EmailProcessor:
         mailer: delivers them.
         sender: the From header, such as "Acme <hello@acme.example>".
         message_id_domain: the right half of every Message-ID.
+        attachments: fetches what is to be attached; None for mails without.
+        max_attachment_bytes: of all attachments of a mail together.
     """
 
-    def __init__(self, mailer: Mailer, *, sender: str, message_id_domain: str) -> None:
+    def __init__(
+        self,
+        mailer: Mailer,
+        *,
+        sender: str,
+        message_id_domain: str,
+        attachments: Attachments | None = None,
+        max_attachment_bytes: int = 10_000_000,
+    ) -> None:
         self._mailer, self._sender, self._domain = mailer, sender, message_id_domain
+        self._attachments, self._max_attachment_bytes = attachments, max_attachment_bytes
 
     def send(self, email: OutgoingEmail, key: str) -> EmailReceipt:
         """Sends one mail.
@@ -43,15 +63,27 @@ class EmailProcessor:
                 so mail programs show the two copies of a mail that was sent again as one.
 
         Raises:
-            PermanentError: the mailer says that trying again is of no use.
-            TransientError: the mailer says that it may work later.
+            PermanentError: the mailer says that trying again is of no use, or an attachment is missing or too large.
+            TransientError: the mailer says that it may work later, or the storage of the attachments is away.
         """
         message_id = f"<{_safe(key)}@{self._domain}>"
         recipients = list(dict.fromkeys([email.to, *email.cc]))
-        self._mailer.deliver(self._message(email, message_id), recipients)
+        attachments = self._fetched(email.attachments)
+        self._mailer.deliver(self._message(email, message_id, attachments), recipients)
         return EmailReceipt(message_id=message_id, recipients=recipients)
 
-    def _message(self, email: OutgoingEmail, message_id: str) -> EmailMessage:
+    def _fetched(self, files: Sequence[StoredFile]) -> list[Attachment]:
+        size = sum(file.size for file in files)
+        if size > self._max_attachment_bytes:
+            raise PermanentError(
+                f"the attachments have {size:,} bytes and a mail takes {self._max_attachment_bytes:,}: send links to "
+                "them, or raise MAIL_MAX_ATTACHMENT_BYTES if the mail server takes more"
+            )
+        if files and self._attachments is None:
+            raise PermanentError("this processor was made without a storage to fetch attachments from")
+        return [self._attachments.fetch(file) for file in files] if self._attachments else []
+
+    def _message(self, email: OutgoingEmail, message_id: str, attachments: Sequence[Attachment]) -> EmailMessage:
         message = EmailMessage(policy=_POLICY)
         message["Message-ID"], message["Date"] = message_id, localtime()
         message["From"], message["To"], message["Subject"] = self._sender, email.to, email.subject
@@ -62,6 +94,9 @@ class EmailProcessor:
         message.set_content(email.body)
         if email.html is not None:
             message.add_alternative(email.html, subtype="html")
+        for attachment in attachments:
+            kind, _, subtype = attachment.content_type.partition("/")
+            message.add_attachment(attachment.content, maintype=kind, subtype=subtype, filename=attachment.filename)
         return message
 
 

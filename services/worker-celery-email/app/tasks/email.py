@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.adapters.attachments import StorageAttachments
 from app.adapters.smtp import SmtpMailer
 from app.adapters.users import HttpUserDirectory
 from app.celery_app import app
 from app.config import settings
-from app.messages import Address, Body, EmailReceipt, Name, Notice, OutgoingEmail, Subject
+from app.messages import MAX_ATTACHMENTS, Address, Body, EmailReceipt, Name, Notice, OutgoingEmail, Subject
 from app.processors.email_processor import EmailProcessor
 from app.processors.notification_processor import NotificationProcessor
 from app.processors.welcome_processor import WelcomeProcessor
+from workerkit.storage import StoredFile
 
 
 @app.task(bind=True, name="app.tasks.email.send_email")
@@ -25,9 +27,12 @@ def send_email(
     html: Body | None = None,
     cc: Annotated[Sequence[Address], Field(max_length=50)] = (),
     reply_to: Address | None = None,
+    attachments: Annotated[Sequence[StoredFile], Field(max_length=MAX_ATTACHMENTS)] = (),
 ) -> EmailReceipt:
     """Send one mail to one recipient and its copies: to all of them, or to none."""
-    email = OutgoingEmail(to=to, subject=subject, body=body, html=html, cc=list(cc), reply_to=reply_to)
+    email = OutgoingEmail(
+        to=to, subject=subject, body=body, html=html, cc=list(cc), reply_to=reply_to, attachments=list(attachments)
+    )
     return email_processor().send(email, key=self.request.id)
 
 
@@ -59,4 +64,10 @@ def email_processor() -> EmailProcessor:
         timeout_seconds=settings.smtp_timeout_seconds,
         ca_file=settings.smtp_ca_file,
     )
-    return EmailProcessor(mailer, sender=settings.mail_sender, message_id_domain=settings.message_id_domain)
+    return EmailProcessor(
+        mailer,
+        sender=settings.mail_sender,
+        message_id_domain=settings.message_id_domain,
+        attachments=StorageAttachments(settings.storage_url),
+        max_attachment_bytes=settings.mail_max_attachment_bytes,
+    )

@@ -1,0 +1,94 @@
+"""The nightly workflow through all services, its numbers computed again straight from the files it fetched."""
+
+import csv
+import io
+import statistics
+import zipfile
+from collections import Counter, defaultdict
+
+import pytest
+from psycopg import sql
+
+from devstack.stack import SAMPLE_DATA
+from taskclient.follow import follow
+
+TIMEOUT = 400.0
+
+
+@pytest.fixture(scope="module")
+def night(stack, client):
+    """The final state of a run, and what each step returned."""
+    return list(follow(client, client.send("app.tasks.workflows.nightly"), TIMEOUT))[-1]
+
+
+@pytest.fixture(scope="module")
+def results(night):
+    return {step.key: night.records[step.id].result for step in night.steps}
+
+
+@pytest.fixture(scope="module")
+def flights():
+    """All rows of the file, by nothing but the standard library."""
+    with zipfile.ZipFile(SAMPLE_DATA / "flights.csv.zip") as archive, archive.open(archive.namelist()[0]) as file:
+        return list(csv.DictReader(io.TextIOWrapper(file, "utf-8")))
+
+
+@pytest.fixture(scope="module")
+def database(stack):
+    with stack.postgres.database("postgres").connect() as connection:
+        yield connection
+
+
+def test_every_step_succeeds(night):
+    assert {step.key: night.records[step.id].status for step in night.steps} == {
+        step.key: "SUCCESS" for step in night.steps
+    }
+
+
+@pytest.mark.parametrize("table", ["airlines", "airports", "planes", "weather"])
+def test_every_row_of_a_table_is_loaded(table, results, database):
+    with (SAMPLE_DATA / f"{table}.csv").open(newline="") as file:
+        rows = sum(1 for _ in csv.reader(file)) - 1
+    report = results[f"load {table}"]
+    assert (report["read"], report["loaded"] + report["rejected"]) == (rows, rows)
+    count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+    assert database.execute(count).fetchone() == (report["loaded"],)
+
+
+def test_every_flight_is_loaded_with_its_delays(results, flights, database):
+    assert results["load flights"]["loaded"] == len(flights)
+    for column in ("dep_delay", "arr_delay", "air_time", "distance"):
+        known = [int(float(row[column])) for row in flights if row[column] not in ("", "NA")]
+        sums = sql.SQL("SELECT count({0}), sum({0}) FROM flights").format(sql.Identifier(column))
+        assert database.execute(sums).fetchone() == (len(known), sum(known))
+
+
+def test_the_statistics_are_those_of_the_file(flights, database):
+    delays, scheduled = defaultdict(list), Counter()
+    for row in flights:
+        day = f"{row['year']}-{int(row['month']):02}-{int(row['day']):02}"
+        for key in ((day, "carrier", row["carrier"]), (day, "route", f"{row['origin']}-{row['dest']}")):
+            scheduled[key] += 1
+            if row["arr_delay"] not in ("", "NA"):
+                delays[key].append(int(float(row["arr_delay"])))
+    found = database.execute(
+        "SELECT day::text, kind, key, flights, measured, mean_delay FROM daily_statistics WHERE kind <> 'origin'"
+    ).fetchall()
+    assert {(day, kind, key): (count, measured) for day, kind, key, count, measured, _ in found} == {
+        key: (count, len(delays[key])) for key, count in scheduled.items()
+    }
+    for day, kind, key, _, measured, mean in found:
+        if measured:
+            assert mean == pytest.approx(statistics.fmean(delays[day, kind, key]))
+
+
+def test_the_report_is_of_the_last_day_and_is_mailed(stack, results, flights):
+    report = results["report"]
+    last = [row for row in flights if (row["month"], row["day"]) == ("12", "31")]
+    assert (report["day"], report["flights"]) == ("2013-12-31", len(last))
+    for kind in ("html", "pdf", "csv"):
+        assert (stack.storage / report[kind]["path"]).stat().st_size == report[kind]["size"]
+    with (stack.storage / report["csv"]["path"]).open(newline="") as file:
+        assert sum(1 for _ in csv.DictReader(file)) == len(last)
+    mail = next(mail for mail in stack.mailbox.wait("ops@example.com") if "2013" in mail["subject"])
+    assert len(mail["attachments"]) == 2
