@@ -17,7 +17,7 @@ class Settings(StorageSettings):
     artifact_retention_days: Days = Field(30, description="fetched files and reports in storage")
     result_retention_days: Days = Field(8, description="task results; above the week that failures are kept")
     job_retention_days: Days = Field(90, description="finished jobs, with the rows they rejected")
-    staging_retention_days: Days = Field(1, description="staging tables of finished jobs; a failed one may be resumed")
+    staging_retention_days: Days = Field(1, description="staging tables of jobs that nobody has gone on with")
     nightly_sources: list[str] = Field(
         ["airlines", "airports", "planes", "weather", "flights"], description="what the nightly workflow fetches"
     )

@@ -10,6 +10,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from datastore.base import Base, Timestamps, choice
 
+# Where the rows of a job wait until all of them can appear at once; not among the tables that the migrations make.
+STAGING_SCHEMA = "etl_staging"
+
+
+def staging_table(job_id: UUID) -> str:
+    """The name of a job's table in `STAGING_SCHEMA`."""
+    return f"job_{job_id.hex}"
+
 
 class JobState(StrEnum):
     """Where a job is; the last three states are final."""

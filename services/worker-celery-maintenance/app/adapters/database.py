@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from datastore.jobs import Job, JobState, RejectedRow
+from datastore.jobs import STAGING_SCHEMA, Job, JobState, RejectedRow
 from datastore.logs import LogEntry
 from datastore.users import User
 from workerkit.batches import delete_in_batches, in_batches
@@ -19,8 +19,8 @@ from workerkit.batches import delete_in_batches, in_batches
 Sessions = Callable[[], AbstractContextManager[Session]]
 _FINAL = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 _STAGING = text(
-    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
-    " AND relname ~ '^staging_[0-9a-f]{32}$' ORDER BY relname"
+    "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE relkind = 'r' AND nspname = :schema AND relname ~ '^job_[0-9a-f]{32}$' ORDER BY relname"
 )
 _LOCK_TIMEOUT = "2s"  # while DROP waits for its lock, everybody else who needs the table waits behind it
 
@@ -66,23 +66,22 @@ class DatabaseRecords:
             return delete_in_batches(session, Job, *ended)
 
     def staging_tables(self) -> dict[str, UUID]:
-        """The tables named `staging_<job's id in hexadecimal>`, each with the id."""
+        """The names of the jobs' staging tables, each with the job's id."""
         with self._sessions() as session:
-            return {name: UUID(name.removeprefix("staging_")) for name in session.scalars(_STAGING)}
+            found = session.scalars(_STAGING, {"schema": STAGING_SCHEMA})
+            return {name: UUID(name.removeprefix("job_")) for name in found}
 
     def jobs_that_need_staging(self, jobs: set[UUID], before: datetime) -> set[UUID]:
-        """Those of `jobs` that are not final, or were changed since `before`."""
+        """Those of `jobs` that were changed since `before`; one that runs is changed with each batch."""
         with self._sessions() as session:
-            needed = select(Job.id).where(Job.id.in_(jobs), Job.state.not_in(_FINAL) | (Job.updated_at >= before))
-            return set(session.scalars(needed))
+            return set(session.scalars(select(Job.id).where(Job.id.in_(jobs), Job.updated_at >= before)))
 
-    def drop_table(self, name: str) -> bool:
-        """Drop a table, if it is still there; False if it is in use."""
+    def drop_staging_table(self, name: str) -> bool:
+        """Drop a staging table, if it is still there; False if it is in use."""
         with self._sessions() as session:
-            quoted = session.get_bind().dialect.identifier_preparer.quote(name)
             try:
                 session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'"))
-                session.execute(text(f"DROP TABLE IF EXISTS {quoted}"))
+                session.execute(text(f"DROP TABLE IF EXISTS {STAGING_SCHEMA}.{name}"))
             except OperationalError as error:
                 if not isinstance(error.orig, LockNotAvailable):
                     raise

@@ -25,10 +25,10 @@ class Records(Protocol):
         """The names of all staging tables, each with the id of its job."""
 
     def jobs_that_need_staging(self, jobs: set[UUID], before: datetime) -> set[UUID]:
-        """Those of `jobs` that are not final, or have been so only since `before`."""
+        """Those of `jobs` that were changed since `before`."""
 
-    def drop_table(self, name: str) -> bool:
-        """Drop a table; False if somebody uses it."""
+    def drop_staging_table(self, name: str) -> bool:
+        """Drop a staging table; False if somebody uses it."""
 
 
 def utc_now() -> datetime:
@@ -66,11 +66,11 @@ class RecordsProcessor:
         return self._records.delete_jobs(self._before(days))
 
     def remove_staging_tables(self, days: int) -> int:
-        """Drop the staging tables of jobs that are gone or ended more than `days` ago; returns how many."""
+        """Drop the staging tables of jobs that are gone or unchanged for `days`; returns how many."""
         # In this order: a job is there before its table, so a table whose job is not found has really lost it.
         tables = self._records.staging_tables()
         needed = self._records.jobs_that_need_staging(set(tables.values()), self._before(days))
-        return sum(self._records.drop_table(name) for name, job in tables.items() if job not in needed)
+        return sum(self._records.drop_staging_table(name) for name, job in tables.items() if job not in needed)
 
     def _before(self, days: int) -> datetime:
         return self._now() - timedelta(days=days)

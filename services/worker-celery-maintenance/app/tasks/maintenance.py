@@ -57,7 +57,7 @@ def remove_old_jobs(days: Days) -> int:
 
 @app.task(name="app.tasks.maintenance.remove_staging_tables", soft_time_limit=_SOFT_SECONDS, time_limit=_HARD_SECONDS)
 def remove_staging_tables(days: Days) -> int:
-    """Drop staging tables whose job is gone or ended more than `days` ago; returns how many."""
+    """Drop staging tables whose job is gone or unchanged for `days`; returns how many."""
     return records_processor().remove_staging_tables(days)
 
 

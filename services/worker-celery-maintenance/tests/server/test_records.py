@@ -9,6 +9,7 @@ import pytest
 
 from app.adapters.database import DatabaseRecords
 from app.processors.records_processor import RecordsProcessor
+from datastore.jobs import STAGING_SCHEMA, staging_table
 from devstack.postgres import Database
 from workerkit.database import get_sync_db
 
@@ -65,8 +66,9 @@ def add_job(database: psycopg.Connection, state: str, changed: datetime, rejecte
 
 
 def add_staging(database: psycopg.Connection, job: UUID) -> str:
-    database.execute(f"CREATE UNLOGGED TABLE staging_{job.hex} (line int)")
-    return f"staging_{job.hex}"
+    database.execute(f"CREATE SCHEMA IF NOT EXISTS {STAGING_SCHEMA}")
+    database.execute(f"CREATE UNLOGGED TABLE {STAGING_SCHEMA}.{staging_table(job)} (line int)")
+    return staging_table(job)
 
 
 def test_100_000_log_entries_go_a_thousand_at_a_time(processor: RecordsProcessor, database: psycopg.Connection):
@@ -152,20 +154,20 @@ def test_only_old_jobs_that_ended_go_and_their_rejected_rows_with_them(
     assert (sum(batches), max(batches)) == (3600, 1000)
 
 
-def test_staging_tables_of_jobs_that_are_gone_or_ended_are_dropped(
+def test_staging_tables_of_jobs_that_are_gone_or_left_alone_are_dropped(
     processor: RecordsProcessor, database: psycopg.Connection, migrated: Database
 ):
-    for state in FINAL:
+    states = (*FINAL, "running")
+    for state in states:
         add_staging(database, add_job(database, state, ago(1, seconds=1)))
     add_staging(database, uuid4())
-    kept = {add_staging(database, add_job(database, state, ago(900))) for state in ("pending", "running")}
-    kept |= {add_staging(database, add_job(database, state, ago(1))) for state in FINAL}
+    kept = {add_staging(database, add_job(database, state, ago(1))) for state in states}
     in_use = add_staging(database, uuid4())
-    database.execute("CREATE TABLE staging_area (id int); CREATE VIEW staging_all AS SELECT 1")
-    remaining = "SELECT relname FROM pg_class WHERE starts_with(relname, 'staging')"
+    database.execute(f"CREATE TABLE {STAGING_SCHEMA}.job_list (id int); CREATE TABLE {staging_table(uuid4())} (id int)")
+    remaining = f"SELECT relname FROM pg_class WHERE relnamespace = '{STAGING_SCHEMA}'::regnamespace"
     with migrated.connect() as other, other.transaction():
-        other.execute(f"LOCK TABLE {in_use} IN ACCESS SHARE MODE")  # as any query does
-        assert processor.remove_staging_tables(1) == 4
-    assert set(rows(database, remaining)) == kept | {in_use, "staging_area", "staging_all"}
+        other.execute(f"LOCK TABLE {STAGING_SCHEMA}.{in_use} IN ACCESS SHARE MODE")  # as any query does
+        assert processor.remove_staging_tables(1) == len(states) + 1
+    assert set(rows(database, remaining)) == kept | {in_use, "job_list"}
     assert processor.remove_staging_tables(1) == 1
-    assert set(rows(database, remaining)) == kept | {"staging_area", "staging_all"}
+    assert set(rows(database, remaining)) == kept | {"job_list"}

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 
+from datastore.jobs import STAGING_SCHEMA, staging_table
 from devstack.postgres import Database
 from devstack.valkey import Valkey
 from devstack.worker import WorkerProcess
@@ -38,7 +40,9 @@ def test_everything_old_is_gone_and_counted(
         "INSERT INTO log_entries (created_at, service, level, event) VALUES (%s, 'etl', 'info', 'x')", [LONG_AGO]
     )
     database.execute("INSERT INTO users (email, name, created_at) VALUES ('a@example.com', 'Ada', %s)", [LONG_AGO])
-    database.execute("CREATE TABLE staging_00000000000000000000000000000000 (id int)")
+    database.execute(
+        f"CREATE SCHEMA {STAGING_SCHEMA}; CREATE TABLE {STAGING_SCHEMA}.{staging_table(UUID(int=0))} (id int)"
+    )
     with valkey.client(1) as results:
         results.set("celery-task-meta-1", json.dumps({"status": "SUCCESS", "date_done": LONG_AGO}))
     wanted = NOTHING | {"log_entries": 1, "users": 1, "staging_tables": 1, "results": 1}

@@ -43,7 +43,7 @@ class FakeRecords:
         self.calls.append(("needed", before))
         return jobs & self.needed
 
-    def drop_table(self, name):
+    def drop_staging_table(self, name):
         if name not in self.in_use:
             del self.tables[name]
         return name not in self.in_use

@@ -1,0 +1,34 @@
+"""Upserts a few rows in one transaction."""
+
+from typing import Any, cast
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Table
+
+from app.adapters import tables
+from app.rows import Checked, Rejected
+from workerkit.database import get_sync_db
+
+_STAGING = sql.Identifier("pg_temp", "etl_batch")
+
+
+def load_batch(table: Table, checked: Checked) -> tuple[int, list[Rejected]]:
+    """Upsert the good rows of a batch; of rows with the same key the first one counts.
+
+    Returns:
+        How many were new or different, and those whose key an earlier row has.
+
+    Raises:
+        TransientError: the database is away.
+    """
+    with get_sync_db() as session:
+        connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+        tables.create_staging(connection, _STAGING, table, "TEMPORARY")
+        tables.copy_block(connection, _STAGING, checked.block)
+        tables.find_duplicates(connection, _STAGING, table)
+        found = connection.execute("SELECT line, first FROM duplicates").fetchall()
+        connection.execute(sql.SQL("DELETE FROM {} WHERE line IN (SELECT line FROM duplicates)").format(_STAGING))
+        changed = tables.upsert(connection, _STAGING, table)
+        connection.execute(sql.SQL("DROP TABLE {}, duplicates").format(_STAGING))
+    return changed, [Rejected(line, f"has the key of row {first - 1}", b"") for line, first in found]

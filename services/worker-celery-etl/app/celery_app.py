@@ -1,0 +1,10 @@
+"""The etl worker's Celery application: `celery -A app.celery_app worker`."""
+
+import celeryconfig
+from app.config import settings
+from datastore.address import database_url
+from workerkit.app import create_app
+from workerkit.database import configure
+
+app = create_app("etl", settings, celeryconfig)
+configure(database_url().render_as_string(hide_password=False), application_name="worker-celery-etl", pool_size=2)
