@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from devstack.stack import SAMPLE_DATA
+from devstack.waiting import wait_for
 from taskclient.follow import follow
 
 TIMEOUT = 400.0
@@ -92,3 +93,19 @@ def test_the_report_is_of_the_last_day_and_is_mailed(stack, results, flights):
         assert sum(1 for _ in csv.DictReader(file)) == len(last)
     mail = next(mail for mail in stack.mailbox.wait("ops@example.com") if "2013" in mail["subject"])
     assert len(mail["attachments"]) == 2
+
+
+def test_a_failed_step_is_named_in_an_alert_and_the_run_goes_on_from_there(stack, client, night):
+    run = client.send("app.tasks.workflows.nightly", day="2014-05-05")  # a day without flights
+    end = list(follow(client, run, TIMEOUT))[-1]
+    assert [step.key for step in end.failed()] == ["report"]
+    alerts = lambda: [m for m in stack.mailbox.mails("ops@example.com") if m["subject"].startswith("Workflow")]  # noqa: E731
+    wait_for(lambda: bool(alerts()))
+    [alert] = alerts()
+    assert alert["subject"] == "Workflow nightly failed: report"
+    assert f"tasks run nightly resume={run.id}" in alert["text"]
+
+    resumed = list(follow(client, client.send("app.tasks.workflows.nightly", resume=run.id), TIMEOUT))[-1]
+    assert [step.key for step in resumed.failed()] == ["report"]
+    same = {old.key for old, new in zip(end.steps, resumed.steps, strict=True) if old.id == new.id}
+    assert same == {step.key for step in end.steps} - {"report", "mail", "clean-up"}

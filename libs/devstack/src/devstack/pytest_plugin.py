@@ -1,17 +1,25 @@
 """Fixtures for tests on real servers; pytest finds them by this library's entry point."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from devstack.postgres import Database, Postgres
-from devstack.valkey import Valkey
+# The servers are imported where they are started: every pytest loads this module, and most need none of them.
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devstack.postgres import Database, Postgres
+    from devstack.valkey import Valkey
 
 
 @pytest.fixture(scope="session")
 def session_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A real Valkey server that the tests of a session share, with what earlier tests left in it."""
+    from devstack.valkey import Valkey  # noqa: PLC0415
+
     with Valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
@@ -27,6 +35,8 @@ def valkey(session_valkey: Valkey) -> Valkey:
 @pytest.fixture(scope="module")
 def module_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """A real Valkey server of one test module, for workers that all its tests share."""
+    from devstack.valkey import Valkey  # noqa: PLC0415
+
     with Valkey(tmp_path_factory.mktemp("module-valkey")) as server:
         yield server
 
@@ -34,6 +44,8 @@ def module_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A real Valkey server of one test, which may stop, kill and restart it."""
+    from devstack.valkey import Valkey  # noqa: PLC0415
+
     with Valkey(tmp_path / "own-valkey") as server:
         yield server
 
@@ -41,6 +53,8 @@ def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
 @pytest.fixture(scope="session")
 def session_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A real PostgreSQL server that the tests of a session share."""
+    from devstack.postgres import Postgres  # noqa: PLC0415
+
     with Postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
@@ -55,5 +69,7 @@ def postgres(session_postgres: Postgres) -> Iterator[Database]:
 @pytest.fixture
 def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
     """A real PostgreSQL server of one test, which may stop, kill and restart it."""
+    from devstack.postgres import Postgres  # noqa: PLC0415
+
     with Postgres(tmp_path / "own-postgres") as server:
         yield server

@@ -164,7 +164,7 @@ def test_staging_tables_of_jobs_that_are_gone_or_left_alone_are_dropped(
     kept = {add_staging(database, add_job(database, state, ago(1))) for state in states}
     in_use = add_staging(database, uuid4())
     database.execute(f"CREATE TABLE {STAGING_SCHEMA}.job_list (id int); CREATE TABLE {staging_table(uuid4())} (id int)")
-    remaining = f"SELECT relname FROM pg_class WHERE relnamespace = '{STAGING_SCHEMA}'::regnamespace"
+    remaining = "SELECT relname FROM pg_class WHERE relnamespace = 'etl_staging'::regnamespace"
     with migrated.connect() as other, other.transaction():
         other.execute(f"LOCK TABLE {STAGING_SCHEMA}.{in_use} IN ACCESS SHARE MODE")  # as any query does
         assert processor.remove_staging_tables(1) == len(states) + 1
