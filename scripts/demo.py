@@ -51,7 +51,7 @@ def main() -> int:
     console.print("Starting Valkey, a mail server and the services ...")
     try:
         with Stack(folder) as stack:
-            console.print(f"Running: {', '.join(process.name for process in stack.processes)}")
+            console.print(f"Running: {', '.join(process.name for process in stack.processes)}", soft_wrap=True)
             outcomes = _call_tasks(stack, console)
             failed = _run_nightly(stack, console)
             _show_mail(stack, console)
