@@ -35,7 +35,7 @@ class _LoopThread:
         self._ready.wait()
 
     def _run(self) -> None:
-        with contextlib.suppress(SystemExit, KeyboardInterrupt):  # asyncio passes them on to the coroutine's caller too
+        with contextlib.suppress(SystemExit, KeyboardInterrupt):  # of a task that a coroutine started
             asyncio.run(self._live())
 
     async def _live(self) -> None:
@@ -83,8 +83,9 @@ def run_async(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -
     tasks: list[asyncio.Task[T]] = []
 
     def start() -> None:
-        tasks.append(loop.create_task(coroutine))
+        tasks.append(loop.create_task(_contained(coroutine)))
         tasks[0].add_done_callback(lambda task: _hand_over(task, outcome))
+        tasks[0].add_done_callback(lambda _: coroutine.close())  # if it was cancelled before it began
 
     def cancel() -> None:
         tasks[0].cancel()
@@ -128,16 +129,30 @@ def close() -> None:
 def _event_loop() -> _LoopThread:
     global _current  # noqa: PLW0603
     with _lock:
-        if _current is None or not _current.thread.is_alive():  # a coroutine may raise SystemExit
+        if _current is None or not _current.thread.is_alive():  # a coroutine's own task may raise SystemExit
             _current = _LoopThread()
         return _current
+
+
+class _Exit(Exception):
+    """Carries a SystemExit or KeyboardInterrupt past asyncio, which would end the loop for everybody."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+async def _contained(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await coroutine
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise _Exit(error) from None
 
 
 def _hand_over(task: asyncio.Task[T], outcome: Future[T]) -> None:
     if task.cancelled():
         outcome.set_exception(CancelledError())
     elif error := task.exception():
-        outcome.set_exception(error)
+        outcome.set_exception(error.error if isinstance(error, _Exit) else error)
     else:
         outcome.set_result(task.result())
 
