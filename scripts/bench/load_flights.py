@@ -75,7 +75,7 @@ def _measure(folder: Path, database: Database, options: argparse.Namespace) -> T
     small = _stored(folder, FLIGHTS.read_bytes())
     copies: dict[str, list[float]] = {"copy": [], "copy_keyed": [], "load": [], "again": []}
     with _copied_tables(database, plain):
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
             copies["copy"].append(_seconds(lambda: _psql(database, plain, "bench_plain")))
             copies["copy_keyed"].append(_seconds(lambda: _psql(database, plain, "bench_keyed")))
             _empty(database, "flights")
@@ -83,6 +83,8 @@ def _measure(folder: Path, database: Database, options: argparse.Namespace) -> T
             copies["load"].append(first["seconds"])
             _empty(database)
             copies["again"].append(_load(folder, database, small, options.batch_rows)["seconds"])
+            print(f"round {number + 1}:", ", ".join(f"{name} {times[-1]:.1f} s" for name, times in copies.items()))
+    print(f"loading {options.times} times the rows, some minutes ...")
     _empty(database, "flights")
     large = _load(folder, database, _stored(folder, _repeated(plain, options.times)), options.batch_rows)
     return _table(rows, copies, first, large)
