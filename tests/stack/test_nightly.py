@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 import pytest
 from psycopg import sql
 
-from devstack.stack import SAMPLE_DATA
+from devstack.sample_data import SAMPLE_DATA
 from devstack.waiting import wait_for
 from taskclient.follow import follow
 

@@ -8,7 +8,7 @@ from workerkit.database import configure
 
 app = create_app("maintenance", settings, celeryconfig)
 configure(
-    database_url().render_as_string(hide_password=False),
+    database_url(),
     application_name="worker-celery-maintenance",
     pool_size=2,
     statement_timeout=settings.database_statement_seconds,

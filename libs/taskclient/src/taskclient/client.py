@@ -14,7 +14,7 @@ from taskclient.names import queue_of
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
 from taskclient.urls import default_result_url
-from taskclient.workflow import WorkflowRun, by_id
+from taskclient.workflow import WorkflowRun
 
 
 class TaskClient:
@@ -141,7 +141,7 @@ class TaskClient:
         Raises:
             BrokerUnavailable: Redis could not be asked.
         """
-        return by_id(self._results.get_many([step.id for step in run.steps]))
+        return self._results.get_many(run.task_ids)
 
     def catalog(self) -> list[CatalogEntry]:
         """All tasks that workers have published, sorted by name.

@@ -37,7 +37,7 @@ class Snapshot:
     def failed(self) -> list[WorkflowStep]:
         """The steps that failed by themselves."""
         if self.run is None:
-            return [step for step in self.steps if self.records[step.id].status in ("FAILURE", "REVOKED")]
+            return [step for step in self.steps if self.records[step.id].failed]
         return self.run.failed(self.records)
 
 

@@ -14,7 +14,8 @@ from taskclient.connection import broker_errors, connect
 from taskclient.errors import TaskClientError, TaskTimeout
 
 KEY_PREFIX = "celery-task-meta-"  # of the key, and of the channel on which the worker announces it
-FINISHED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+FAILED = frozenset({"FAILURE", "REVOKED"})
+FINISHED = FAILED | {"SUCCESS"}
 LOOK_AGAIN = 5.0  # seconds; Redis does not repeat an announcement that a broken connection swallowed
 RECONNECT_PAUSE = 0.3  # seconds
 
@@ -39,6 +40,11 @@ class TaskRecord:
     def finished(self) -> bool:
         """Whether the status is final."""
         return self.status in FINISHED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the task ended without a result."""
+        return self.status in FAILED
 
 
 class ResultStore:
@@ -65,17 +71,17 @@ class ResultStore:
         with self._errors(task_id):
             return self._read(task_id)
 
-    def get_many(self, task_ids: Sequence[str]) -> list[TaskRecord]:
-        """The records of several tasks as they are now, in one question.
+    def get_many(self, task_ids: Sequence[str]) -> dict[str, TaskRecord]:
+        """The records of several tasks as they are now, by their ids, in one question.
 
         Raises:
             BrokerUnavailable: Redis could not be asked.
         """
         if not task_ids:
-            return []
+            return {}
         with broker_errors(self._url, f"reading the results of {len(task_ids)} tasks"):
             stored = self._redis.mget([KEY_PREFIX + task_id for task_id in task_ids])
-        return [_record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)]
+        return {task_id: _record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
 
     def wait(self, task_id: str, timeout: float | None) -> TaskRecord:
         """The record when the task has finished, whatever the outcome.

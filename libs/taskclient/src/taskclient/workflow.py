@@ -1,11 +1,11 @@
 """What is known about one run of a workflow: its steps, in which order they run, and which of them failed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from taskclient.results import FINISHED, TaskRecord
+from taskclient.results import TaskRecord
 
 
 class WorkflowStep(BaseModel):
@@ -51,18 +51,23 @@ class WorkflowRun(BaseModel):
         except ValidationError:
             return None
 
+    @property
+    def task_ids(self) -> list[str]:
+        """The ids of the steps' tasks."""
+        return [step.id for step in self.steps]
+
     def failed(self, records: Mapping[str, TaskRecord]) -> list[WorkflowStep]:
         """The steps that failed by themselves, not those that could not run because of them.
 
         Args:
             records: what is stored about the steps' tasks, by task id.
         """
-        bad = {step.key for step in self.steps if records[step.id].status in ("FAILURE", "REVOKED")}
+        bad = {step.key for step in self.steps if records[step.id].failed}
         return [step for step in self.steps if step.key in bad and not bad.intersection(self._before(step))]
 
     def finished(self, records: Mapping[str, TaskRecord]) -> bool:
         """Say whether nothing runs any more: each step has finished, or waits for one that failed."""
-        ended = {step.key for step in self.steps if records[step.id].status in FINISHED}
+        ended = {step.key for step in self.steps if records[step.id].finished}
         bad = {step.key for step in self.failed(records)}
         return all(step.key in ended or bad.intersection(self._before(step)) for step in self.steps)
 
@@ -77,8 +82,3 @@ class WorkflowRun(BaseModel):
                 before.add(key)
                 waiting.extend(steps[key].after)
         return before
-
-
-def by_id(records: Iterable[TaskRecord]) -> dict[str, TaskRecord]:
-    """Records by their task's id."""
-    return {record.task_id: record for record in records}

@@ -3,7 +3,7 @@
 import pytest
 
 from taskclient.results import TaskRecord
-from taskclient.workflow import WorkflowRun, WorkflowStep, by_id
+from taskclient.workflow import WorkflowRun, WorkflowStep
 
 #   a ─▶ b ─┐
 #   c ─▶ d ─┴▶ e ─▶ f
@@ -19,7 +19,7 @@ RUN = WorkflowRun(
 
 
 def records(**states):
-    return by_id(TaskRecord(key.upper(), states.get(key, "PENDING")) for key in AFTER)
+    return {key.upper(): TaskRecord(key.upper(), states.get(key, "PENDING")) for key in AFTER}
 
 
 def failed(**states):

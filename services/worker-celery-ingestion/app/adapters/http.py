@@ -72,10 +72,8 @@ class HttpClient:
         """
         deadline = time.monotonic() + deadline_seconds
         others: Exception | None = None
-        host, request = (
-            urlsplit(url).netloc.rpartition("@")[2],
-            self._client.stream("GET", url, headers=dict(conditions)),
-        )
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        request = self._client.stream("GET", url, headers=dict(conditions))
         with self._guard(host), _errors(url), request as response:
             _refuse(response, conditional=bool(conditions))
             try:

@@ -17,7 +17,7 @@ from app.errors import Busy, NotYet
 from app.messages import FetchedFile, RecordId, SourceName, hosts_of
 from app.processors.file_processor import FileProcessor
 from app.processors.record_processor import RecordProcessor
-from taskclient.connection import connect
+from workerkit.broker import broker_client
 from workerkit.circuit_breaker import circuit_breaker
 from workerkit.progress import Progress
 from workerkit.storage import Storage
@@ -67,7 +67,7 @@ def file_processor() -> FileProcessor:
 @cache
 def record_processor() -> RecordProcessor:
     """The processor of this process, on the configured APIs."""
-    turns = Turns(connect(settings.broker()), per_second=settings.fetch_rate_per_second)
+    turns = Turns(broker_client(), per_second=settings.fetch_rate_per_second)
     return RecordProcessor(http_client(), turns, apis=settings.apis)
 
 

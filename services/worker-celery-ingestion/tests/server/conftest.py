@@ -15,8 +15,8 @@ from app.adapters.files import SourceFiles
 from app.adapters.http import HttpClient
 from devstack.ports import free_port
 from devstack.process import ManagedProcess
+from devstack.sample_data import SAMPLE_DATA
 from devstack.services import ROOT
-from devstack.stack import SAMPLE_DATA
 from workerkit.storage import Storage
 
 MEBIBYTE = 1024 * 1024

@@ -11,7 +11,7 @@ import pytest
 from app.adapters.http import HttpClient
 from app.errors import Busy
 from app.processors.file_processor import FileProcessor
-from devstack.stack import SAMPLE_DATA, SAMPLE_FILES
+from devstack.sample_data import SAMPLE_DATA, SAMPLE_FILES
 from workerkit.errors import PermanentError, TransientError
 from workerkit.storage import Storage, StoredFile
 

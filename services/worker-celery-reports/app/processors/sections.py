@@ -22,6 +22,12 @@ from app.results import Headline
 
 WORST_ROUTES = 8
 _ENOUGH = 10  # measured flights that give an hour or a carrier a rank
+_MEASURED = (  # what `_measured` fills
+    Column("On time", ColumnKind.BAR, 24),
+    Column("Median", ColumnKind.NUMBER, 9),
+    Column("Nine in ten", ColumnKind.NUMBER, 9),
+    Column("Cancelled", ColumnKind.NUMBER, 9),
+)
 _NOTABLE = 0.02  # of the share on time; changes below it are everyday ones
 NOTES = (
     f"On time: arrived less than {ON_TIME_MINUTES} minutes late; cancelled and diverted flights are not on time, as "
@@ -78,10 +84,7 @@ def comparison_table(label: str, facts: Facts, earlier: Sequence[Comparison]) ->
     columns = [
         Column("", ColumnKind.TEXT, 34),
         Column("Flights a day", ColumnKind.NUMBER, 15),
-        Column("On time", ColumnKind.BAR, 24),
-        Column("Median", ColumnKind.NUMBER, 9),
-        Column("Nine in ten", ColumnKind.NUMBER, 9),
-        Column("Cancelled", ColumnKind.NUMBER, 9),
+        *_MEASURED,
     ]
     rows = [_compared(period) for period in [Comparison(label, len(facts.days), facts.total), *earlier]]
     return Table("Compared with earlier days", "Medians and nine in ten in minutes of delay", columns, rows)
@@ -92,10 +95,7 @@ def group_table(title: str, note: str, first: str, groups: Sequence[Group]) -> T
     columns = [
         Column(first, ColumnKind.TEXT, 40),
         Column("Flights", ColumnKind.NUMBER, 9),
-        Column("On time", ColumnKind.BAR, 24),
-        Column("Median", ColumnKind.NUMBER, 9),
-        Column("Nine in ten", ColumnKind.NUMBER, 9),
-        Column("Cancelled", ColumnKind.NUMBER, 9),
+        *_MEASURED,
     ]
     return Table(title, note, columns, [_group_row(group) for group in groups])
 

@@ -2,29 +2,16 @@
 
 import csv
 import io
-import zipfile
 from datetime import date
 
 import pytest
 from sqlalchemy import make_url
 
+from datastore.flights import Airline, Airport, Flight, Weather
 from datastore.migrator import Migrator
-from devstack.stack import SAMPLE_DATA
+from devstack import sample_data
 from workerkit import database as sessions
 
-FLIGHTS = {
-    "time_hour": "timestamptz", "carrier": "text", "flight": "int", "origin": "text", "dest": "text",
-    "tailnum": "text", "sched_dep_time": "int", "dep_time": "int", "dep_delay": "int", "sched_arr_time": "int",
-    "arr_time": "int", "arr_delay": "int", "air_time": "int", "distance": "int",
-}  # fmt: skip
-WEATHER = dict.fromkeys(("temp", "wind_speed", "precip", "visib"), "float")
-AIRPORT = {"lat": "float", "lon": "float", "alt": "int", "tz": "int", "dst": "text"}
-COLUMNS = {
-    "airlines": {"carrier": "text", "name": "text"},
-    "airports": {"faa": "text", "name": "text"} | AIRPORT,
-    "weather": {"origin": "text", "time_hour": "timestamptz"} | WEATHER,
-    "flights": FLIGHTS,
-}
 KEYS = {"carrier": "carrier", "origin": "origin", "route": "origin || '-' || dest"}
 STATISTICS = """
 INSERT INTO daily_statistics (day, kind, key, flights, measured, cancelled, mean_delay, median_delay, p90_delay)
@@ -40,8 +27,8 @@ def year(session_postgres):
     with session_postgres.new_database() as database:
         Migrator(make_url(database.url)).upgrade()
         with database.connect() as connection:
-            for table, columns in COLUMNS.items():
-                _load(connection, table, columns)
+            for model in (Airline, Airport, Weather, Flight):
+                sample_data.load(connection, model.__table__)
             compute_statistics(connection)
             connection.execute("ANALYZE")
         yield database
@@ -74,7 +61,7 @@ def statistics():
 @pytest.fixture(scope="session")
 def flights():
     """All flights as the file has them, to compute from without any of what is tested; NA is left out."""
-    rows = csv.DictReader(io.TextIOWrapper(io.BytesIO(_content("flights")), newline=""))
+    rows = csv.DictReader(io.TextIOWrapper(io.BytesIO(sample_data.content("flights")), newline=""))
     wanted = ("dep_time", "arr_delay", "carrier", "origin", "dest", "sched_dep_time", "flight")
     days = {}
     for row in rows:
@@ -87,25 +74,3 @@ def compute_statistics(connection):
     connection.execute("DELETE FROM daily_statistics")
     for kind, key in KEYS.items():
         connection.execute(STATISTICS.format(kind=kind, key=key))
-
-
-def _content(table):
-    """The bytes of a table's CSV file."""
-    if table != "flights":
-        return (SAMPLE_DATA / f"{table}.csv").read_bytes()
-    with zipfile.ZipFile(SAMPLE_DATA / "flights.csv.zip") as packed:
-        return packed.read(packed.namelist()[0])
-
-
-def _load(connection, table, columns):
-    data = _content(table)
-    header = data.split(b"\n", 1)[0].decode().strip()
-    names = ", ".join(columns)
-    values = ", ".join(f"{name}::{kind}" for name, kind in columns.items())
-    if table == "flights":
-        names, values = f"{names}, day", f"{values}, make_date(year::int, month::int, day::int)"
-    connection.execute(f"CREATE TEMP TABLE raw ({', '.join(f'{name} text' for name in header.split(','))})")
-    with connection.cursor().copy("COPY raw FROM STDIN (FORMAT csv, HEADER, NULL 'NA')") as copy:
-        copy.write(data)
-    connection.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM raw")  # noqa: S608  - the names above
-    connection.execute("DROP TABLE raw")
