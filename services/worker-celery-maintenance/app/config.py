@@ -18,6 +18,7 @@ class Settings(StorageSettings):
     result_retention_days: Days = Field(8, description="task results; above the week that failures are kept")
     job_retention_days: Days = Field(90, description="finished jobs, with the rows they rejected")
     staging_retention_days: Days = Field(1, description="staging tables of jobs that nobody has gone on with")
+    effect_retention_days: Days = Field(90, description="keys of effects that happen once, see workerkit.once")
     nightly_sources: list[str] = Field(
         ["airlines", "airports", "planes", "weather", "flights"], description="what the nightly workflow fetches"
     )

@@ -1,8 +1,8 @@
 """All tables at once: what imports this knows every model."""
 
-from datastore import filters, flights, jobs, logs, statistics, users
+from datastore import effects, filters, flights, jobs, logs, statistics, users
 from datastore.base import Base
 
-__all__ = ["filters", "flights", "jobs", "logs", "metadata", "statistics", "users"]
+__all__ = ["effects", "filters", "flights", "jobs", "logs", "metadata", "statistics", "users"]
 
 metadata = Base.metadata

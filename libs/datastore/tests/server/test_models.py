@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError, StatementError
 from sqlalchemy.orm import Session
 
 from datastore.base import Base
+from datastore.effects import Effect, OutboxCall
 from datastore.filters import BacktestFilter, BacktestResult
 from datastore.flights import Airline, Airport, Flight, Plane, Weather
 from datastore.jobs import Job, JobState, RejectedRow
@@ -84,13 +85,21 @@ def user(**changes) -> User:
     return User(**{"email": "ada@example.com", "name": "Ada", **changes})
 
 
+def effect() -> Effect:
+    return Effect(key="invoice:42")
+
+
+def outbox_call() -> OutboxCall:
+    return OutboxCall(id=JOB, name="app.tasks.demo.mark", payload={"name": "a \0 is JSON, too"}, queue="demo")
+
+
 def log_entry(**changes) -> LogEntry:
     return LogEntry(**{"service": "etl", "level": "info", "event": "loaded", **changes})
 
 
 MAKERS = [
     lambda: Airline(carrier="9E", name="Endeavor Air Inc."),
-    airport, plane, weather, flight, job, rejected, statistic, backtest_filter, result, user,
+    airport, plane, weather, flight, job, rejected, statistic, backtest_filter, result, user, effect, outbox_call,
 ]  # fmt: skip
 
 

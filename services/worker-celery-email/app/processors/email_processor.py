@@ -59,8 +59,8 @@ class EmailProcessor:
 
         Args:
             email: what to send to whom.
-            key: names this mail once and for all (the task's id); the Message-ID depends on nothing else,
-                so mail programs show the two copies of a mail that was sent again as one.
+            key: names this mail once and for all (the task's id, or the caller's idempotency key); the Message-ID
+                depends on nothing else, so mail programs show the two copies of a mail that was sent again as one.
 
         Raises:
             PermanentError: the mailer says that trying again is of no use, or an attachment is missing or too large.

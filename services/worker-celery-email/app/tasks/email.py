@@ -15,10 +15,12 @@ from app.messages import MAX_ATTACHMENTS, Address, Body, EmailReceipt, Name, Not
 from app.processors.email_processor import EmailProcessor
 from app.processors.notification_processor import NotificationProcessor
 from app.processors.welcome_processor import WelcomeProcessor
+from workerkit.idempotency import call_key
 from workerkit.storage import StoredFile
 
 
-@app.task(bind=True, name="app.tasks.email.send_email")
+# A mail cannot be taken back, so these are idempotent: once handed to the server, a call never sends it again.
+@app.task(bind=True, name="app.tasks.email.send_email", idempotent=True)
 def send_email(
     self: Any,
     to: Address,
@@ -33,23 +35,23 @@ def send_email(
     email = OutgoingEmail(
         to=to, subject=subject, body=body, html=html, cc=list(cc), reply_to=reply_to, attachments=list(attachments)
     )
-    return email_processor().send(email, key=self.request.id)
+    return email_processor().send(email, key=call_key(self))
 
 
-@app.task(bind=True, name="app.tasks.email.send_welcome_email")
+@app.task(bind=True, name="app.tasks.email.send_welcome_email", idempotent=True)
 def send_welcome_email(self: Any, user: int | Address, name: Name) -> EmailReceipt:
     """Welcome a new user, named by mail address or by the id to look up."""
     directory = HttpUserDirectory(settings.user_directory_url) if settings.user_directory_url else None
     processor = WelcomeProcessor(email_processor(), product=settings.product_name, directory=directory)
-    return processor.send(user, name, key=self.request.id)
+    return processor.send(user, name, key=call_key(self))
 
 
-@app.task(bind=True, name="app.tasks.email.send_notification")
+@app.task(bind=True, name="app.tasks.email.send_notification", idempotent=True)
 def send_notification(self: Any, channel: str, message: Notice, subject: Subject = "Notification") -> EmailReceipt:
     """Notify everybody who listens to a channel, such as "ops"."""
     channels = settings.notification_channels
     processor = NotificationProcessor(email_processor(), product=settings.product_name, channels=channels)
-    return processor.send(channel, subject, message, key=self.request.id)
+    return processor.send(channel, subject, message, key=call_key(self))
 
 
 @cache

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
+from sqlalchemy.orm import Session
 
 from workerkit.database import get_sync_db
 
@@ -17,4 +18,9 @@ def database_connection() -> Iterator["psycopg.Connection[Any]"]:
         TransientError: the database is away or busy.
     """
     with get_sync_db() as session:
-        yield cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+        yield connection_of(session)
+
+
+def connection_of(session: Session) -> "psycopg.Connection[Any]":
+    """The connection of a session, in the session's transaction."""
+    return cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)

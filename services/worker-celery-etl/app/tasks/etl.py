@@ -15,13 +15,15 @@ from app.messages import BatchReport, Dataset, EtlReport, Reference, Rows, Saved
 from app.processors.batch_processor import BatchProcessor
 from app.processors.etl_processor import EtlProcessor
 from app.processors.export_processor import ExportProcessor
+from workerkit.idempotency import call_key
 from workerkit.progress import Progress
 from workerkit.storage import Storage, StoragePath
 
 _SOFT, _HARD = 1500, 1800  # seconds; a load that is cut off goes on where it was
 
 
-@app.task(bind=True, name="app.tasks.etl.process_data", soft_time_limit=_SOFT, time_limit=_HARD)
+# Idempotent, because what comes twice may come after something newer, and would undo it.
+@app.task(bind=True, name="app.tasks.etl.process_data", idempotent=True, soft_time_limit=_SOFT, time_limit=_HARD)
 def process_data(self: Any, reference: Reference) -> EtlReport:
     """Load a file from storage into the table of its dataset; the same content is the same job."""
     return etl_processor().process(reference, Progress(self))
@@ -33,13 +35,13 @@ def run_etl_job(self: Any, job_id: UUID, source: Reference) -> EtlReport:
     return etl_processor().run(job_id, source, Progress(self))
 
 
-@app.task(name="app.tasks.etl.process_batch")
-def process_batch(dataset: Dataset, rows: Rows) -> BatchReport:
+@app.task(bind=True, name="app.tasks.etl.process_batch", idempotent=True)
+def process_batch(self: Any, dataset: Dataset, rows: Rows) -> BatchReport:
     """Load a few rows that are in the message itself."""
-    return BatchProcessor(load_batch).process(dataset, rows)
+    return BatchProcessor(partial(load_batch, effect=call_key(self))).process(dataset, rows)
 
 
-@app.task(name="app.tasks.etl.save_results", soft_time_limit=_SOFT, time_limit=_HARD)
+@app.task(name="app.tasks.etl.save_results", idempotent=True, soft_time_limit=_SOFT, time_limit=_HARD)
 def save_results(
     dataset: Dataset, destination: StoragePath, first_day: date | None = None, last_day: date | None = None
 ) -> SavedResults:

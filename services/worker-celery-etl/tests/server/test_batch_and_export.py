@@ -2,6 +2,8 @@
 
 import gzip
 from datetime import date
+from functools import partial
+from uuid import uuid4
 
 import pytest
 from tests.server.files import as_csv, typed
@@ -14,6 +16,10 @@ from app.processors.export_processor import ExportProcessor
 from workerkit.errors import PermanentError
 
 
+def process(dataset, rows, effect=None):
+    return BatchProcessor(partial(load_batch, effect=effect or str(uuid4()))).process(dataset, rows)
+
+
 def table(database):
     return database.execute("SELECT * FROM flights ORDER BY time_hour, carrier, flight, origin").fetchall()
 
@@ -21,19 +27,29 @@ def table(database):
 def test_a_batch_is_loaded_except_for_its_wrong_rows(database, some_flights):
     rows = [typed(row) for row in some_flights[:50]]
     rows += [rows[3] | {"dest": "XXX"}, rows[0] | {"carrier": None}, rows[0] | {"colour": "red"}, {"flight": 1.5}]
-    report = BatchProcessor(load_batch).process("flights", rows)
+    report = process("flights", rows)
     assert (report.loaded, report.changed, report.rejected, len(table(database))) == (50, 50, 4, 50)
     reasons = {item.index: item.reason for item in report.rejections}
     assert reasons[50] == "has the key of row 3"
     assert reasons[51] == "carrier is missing"
     assert reasons[52] == "has unknown columns: ['colour']"
     assert reasons[53].startswith("time_hour is missing; carrier is missing; flight '1.5' is not a whole number")
-    again = BatchProcessor(load_batch).process("flights", [rows[0] | {"dest": "NEW"}, *rows[1:50]])
+    again = process("flights", [rows[0] | {"dest": "NEW"}, *rows[1:50]])
     assert (again.loaded, again.changed) == (50, 1)
 
 
+def test_a_batch_that_comes_again_does_not_undo_a_later_one(database, some_flights):
+    rows = [typed(row) for row in some_flights[:50]]
+    first = process("flights", rows, "a")
+    process("flights", [row | {"dest": "NEW"} for row in rows], "b")
+    later = table(database)
+    again = process("flights", rows, "a")
+    assert (first.changed, again.changed, again.loaded) == (50, 0, 50)
+    assert table(database) == later
+
+
 def test_an_empty_batch(database):
-    report = BatchProcessor(load_batch).process("airlines", [])
+    report = process("airlines", [])
     assert (report.loaded, report.rejected) == (0, 0)
 
 

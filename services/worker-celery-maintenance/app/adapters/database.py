@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from datastore.effects import Effect
 from datastore.jobs import STAGING_SCHEMA, Job, JobState, RejectedRow
 from datastore.logs import LogEntry
 from datastore.users import User
@@ -39,6 +40,11 @@ class DatabaseRecords:
         """Delete the entries from before a moment; returns how many."""
         with self._sessions() as session:
             return delete_in_batches(session, LogEntry, LogEntry.created_at < before)
+
+    def delete_effects(self, before: datetime) -> int:
+        """Forget the effects from before a moment; returns how many."""
+        with self._sessions() as session:
+            return delete_in_batches(session, Effect, Effect.created_at < before)
 
     def deactivate_users(self, before: datetime) -> int:
         """Deactivate the active users not seen since a moment; returns how many."""

@@ -19,6 +19,7 @@ class CleanupReport(BaseModel):
     results: int = 0
     jobs: int = 0
     staging_tables: int = 0
+    effects: int = 0
 
 
 class CleanupProcessor:

@@ -12,6 +12,9 @@ class Records(Protocol):
     def delete_log_entries(self, before: datetime) -> int:
         """Delete by the time of the entry."""
 
+    def delete_effects(self, before: datetime) -> int:
+        """Delete the keys of effects by the time of the effect."""
+
     def deactivate_users(self, before: datetime) -> int:
         """Deactivate active users by when they were last seen, or made if that was never."""
 
@@ -52,6 +55,10 @@ class RecordsProcessor:
     def prune_logs(self, days: int) -> int:
         """Delete log entries older than `days`; returns how many."""
         return self._records.delete_log_entries(self._before(days))
+
+    def remove_old_effects(self, days: int) -> int:
+        """Forget effects older than `days`, which could happen again then; returns how many."""
+        return self._records.delete_effects(self._before(days))
 
     def deactivate_inactive_users(self, days: int, *, dry_run: bool = False) -> int:
         """Deactivate active users who were not seen for more than `days`; returns how many.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Annotated, Any
 
+import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import Field
 
@@ -15,11 +16,15 @@ from app.processors.artifacts_processor import ArtifactsProcessor
 from app.processors.cleanup_processor import CleanupProcessor, CleanupReport
 from app.processors.records_processor import RecordsProcessor
 from app.processors.results_processor import ResultsProcessor
+from taskclient.client import TaskClient
 from workerkit.database import get_sync_db
+from workerkit.errors import TransientError
+from workerkit.outbox import Relayed, send_waiting
 from workerkit.progress import Progress
 from workerkit.single_instance import single_instance
 from workerkit.storage import Storage
 
+log = structlog.get_logger("task")
 DryRun = Annotated[bool, Field(description="count, and change nothing")]
 # The first run after a long time may have much to do; one that is cut off goes on where it was when it is retried.
 _SOFT_SECONDS, _HARD_SECONDS = 3000, 3300
@@ -61,6 +66,12 @@ def remove_staging_tables(days: Days) -> int:
     return records_processor().remove_staging_tables(days)
 
 
+@app.task(name="app.tasks.maintenance.remove_old_effects", soft_time_limit=_SOFT_SECONDS, time_limit=_HARD_SECONDS)
+def remove_old_effects(days: Days) -> int:
+    """Forget the keys of effects older than `days`, which could happen again then; returns how many."""
+    return records_processor().remove_old_effects(days)
+
+
 @app.task(name="app.tasks.maintenance.remove_old_artifacts", soft_time_limit=_SOFT_SECONDS, time_limit=_HARD_SECONDS)
 def remove_old_artifacts(days: Days) -> int:
     """Delete fetched files and reports older than `days`, but for the latest of each source; returns how many."""
@@ -73,6 +84,19 @@ def remove_old_results(days: Days) -> int:
     return results_processor().remove_old(days)
 
 
+# Nobody reads its result, and every few seconds comes another one.
+@app.task(name="app.tasks.maintenance.relay_outbox", soft_time_limit=240, time_limit=270, ignore_result=True)
+def relay_outbox() -> int:
+    """Send the calls that wait in the outbox; returns how many, of those that can never be sent the row says why."""
+    try:
+        relayed = send_waiting(get_sync_db, task_client())
+    except TransientError as error:  # the next tick is the retry
+        relayed = Relayed(away=str(error))
+    if relayed.away:
+        log.warning("calls wait in the outbox", reason=relayed.away)
+    return relayed.sent
+
+
 def _steps() -> dict[str, Callable[[], int]]:
     """What `cleanup` does, by the fields of its report; jobs come before their staging tables."""
     records = records_processor()
@@ -81,9 +105,16 @@ def _steps() -> dict[str, Callable[[], int]]:
         "users": partial(records.deactivate_inactive_users, settings.user_inactive_days),
         "jobs": partial(records.remove_old_jobs, settings.job_retention_days),
         "staging_tables": partial(records.remove_staging_tables, settings.staging_retention_days),
+        "effects": partial(records.remove_old_effects, settings.effect_retention_days),
         "artifacts": partial(artifacts_processor().remove_old, settings.artifact_retention_days),
         "results": partial(results_processor().remove_old, settings.result_retention_days),
     }
+
+
+@cache
+def task_client() -> TaskClient:
+    """The client of this process, on the configured broker."""
+    return TaskClient(settings.broker(), settings.results())
 
 
 @cache

@@ -23,6 +23,10 @@ class FakeRecords:
         self.calls.append(("logs", before))
         return 1
 
+    def delete_effects(self, before):
+        self.calls.append(("effects", before))
+        return 5
+
     def deactivate_users(self, before):
         self.calls.append(("deactivate", before))
         return 2

@@ -16,7 +16,10 @@ def test_days_become_the_moment_that_many_days_ago(processor, records):
     assert processor.prune_logs(30) == 1
     assert processor.deactivate_inactive_users(365) == 2
     assert processor.remove_old_jobs(90) == 4
-    assert records.calls == [("logs", ago(30)), ("deactivate", ago(365)), ("jobs", ago(90))]
+    assert processor.remove_old_effects(91) == 5
+    assert records.calls == [
+        ("logs", ago(30)), ("deactivate", ago(365)), ("jobs", ago(90)), ("effects", ago(91)),
+    ]  # fmt: skip
 
 
 def test_a_dry_run_only_counts(processor, records):

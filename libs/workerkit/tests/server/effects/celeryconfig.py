@@ -1,0 +1,3 @@
+"""The effects worker's own settings."""
+
+task_routes = {"app.tasks.effects.*": "effects"}

@@ -1,0 +1,104 @@
+"""A mail is sent once, by a real worker: whoever calls again, whatever is delivered again, and where that ends."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from devstack.valkey import Valkey
+from devstack.waiting import wait_for
+from devstack.worker import WORKER, WorkerProcess
+from taskclient.client import TaskClient
+
+SERVICE = Path(__file__).parents[2]
+SEND, WELCOME = "app.tasks.email.send_email", "app.tasks.email.send_welcome_email"
+MAIL = {"to": "ada@example.com", "subject": "Hello", "body": "x"}
+
+
+@pytest.fixture
+def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path):
+    port = serve()
+    started: list[WorkerProcess] = []
+
+    def start_worker() -> WorkerProcess:
+        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port), "SMTP_STARTTLS": "false"}
+        options: dict[str, Any] = {"folder": tmp_path, "arguments": WORKER, "settings": settings}
+        process = WorkerProcess(valkey, SERVICE, "app.celery_app", **options)
+        started.append(process)
+        process.start()
+        process.wait_ready()
+        return process
+
+    yield start_worker
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def client(valkey: Valkey):
+    with TaskClient(valkey.url) as connected:
+        yield connected
+
+
+def message_ids(mailbox: Any) -> list[str]:
+    return [message_from_bytes(envelope.content)["Message-ID"] for envelope in mailbox.mails]
+
+
+def test_a_repeated_call_gets_the_first_receipt(start, client: TaskClient, mailbox: Any):
+    start()
+    receipts = [client.send_payload(SEND, MAIL, idempotency_key="order-42").result(30) for _ in range(3)]
+    assert receipts[0] == receipts[1] == receipts[2]
+    assert message_ids(mailbox) == [receipts[0]["message_id"]]
+    # The same key of another task is another mail, which no receiver may take for a copy.
+    client.send(WELCOME, user="ada@example.com", name="Ada", idempotency_key="order-42").result(30)
+    assert len(set(message_ids(mailbox))) == 2
+
+
+def test_a_mail_whose_acknowledgement_got_lost_is_not_sent_again(
+    start, client: TaskClient, mailbox: Any, valkey: Valkey
+):
+    client.send_payload(SEND, MAIL, task_id="lost-ack")
+    with valkey.client() as redis:
+        message: Any = redis.lrange("email", 0, 0)[0]
+    start()
+    first = client.handle("lost-ack").result(30)
+    with valkey.client() as redis:
+        redis.rpush("email", message)  # as the transport does
+    assert client.send_payload(SEND, MAIL, task_id="after").result(30)["message_id"] == "<after@mail.example.com>"
+    assert client.handle("lost-ack").result(0) == first
+    assert sorted(message_ids(mailbox)) == ["<after@mail.example.com>", "<lost-ack@mail.example.com>"]
+
+
+def test_a_worker_killed_after_the_server_took_the_mail_sends_a_copy_with_the_same_id(
+    start, client: TaskClient, mailbox: Any
+):
+    worker = start()
+    taken, kill = threading.Event(), mailbox.handle_DATA
+
+    async def take_and_kill(*arguments: Any) -> str:
+        answer = await kill(*arguments)
+        if not taken.is_set():  # the mail is kept, and nobody will hear of it
+            taken.set()
+            for child in psutil.Process(worker.pid).children(recursive=True):
+                os.kill(child.pid, signal.SIGKILL)
+        return str(answer)
+
+    mailbox.handle_DATA = take_and_kill
+    receipt = client.send_payload(SEND, MAIL, idempotency_key="crash").result(90)
+    assert message_ids(mailbox) == [receipt["message_id"]] * 2
+    assert client.send_payload(SEND, MAIL, idempotency_key="crash").result(30) == receipt
+    assert len(mailbox.mails) == 2
+
+
+def test_of_fifty_equal_calls_at_once_one_sends(start, client: TaskClient, mailbox: Any):
+    start()
+    handles = [client.send_payload(SEND, MAIL, idempotency_key="fifty") for _ in range(50)]
+    assert len({json.dumps(handle.result(60)) for handle in handles}) == 1
+    wait_for(lambda: len(mailbox.mails) == 1)
