@@ -73,6 +73,16 @@ def read_catalog(redis_client: RedisClient) -> list[CatalogEntry]:
     return sorted(_parse(redis_client.hgetall(CATALOG_KEY)), key=lambda entry: entry.name)
 
 
+def read_entry(redis_client: RedisClient, name: str) -> CatalogEntry | None:
+    """The entry of one task; None if no worker has published it, or it cannot be read.
+
+    Raises:
+        redis.RedisError: Redis could not be reached, or refused.
+    """
+    raw = redis_client.hget(CATALOG_KEY, name)
+    return next(iter(_parse({name.encode(): raw} if raw else {})), None)
+
+
 def _belongs(entry: CatalogEntry, service: str) -> bool:
     if entry.service != service:
         raise ValueError(f"{entry.name} belongs to {entry.service!r}: {service!r} must not publish it.")

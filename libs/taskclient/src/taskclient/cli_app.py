@@ -1,4 +1,4 @@
-"""The commands `tasks send`, `tasks run`, `tasks status` and `tasks list`."""
+"""The commands `tasks send`, `tasks run`, `tasks status` and `tasks list`; `tasks dead` has its own module."""
 
 from typing import Annotated
 
@@ -6,8 +6,10 @@ import typer
 from rich.console import Console
 
 from taskclient import cli_help
+from taskclient.cli_dead import app as dead
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import full_name, open_client, parse_payload, parse_time
+from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
 from taskclient.cli_run import show_run
 from taskclient.results import FINISHED
@@ -21,14 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-DEFAULT_BROKER = "redis://localhost:6379/0"
-Broker = Annotated[str, typer.Option(envvar="TASK_BROKER_URL", metavar="URL", help="The workers' broker.")]
-Results = Annotated[
-    str | None,
-    typer.Option(envvar="TASK_RESULT_URL", metavar="URL", help="The workers' results; default: the next database."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
+app.add_typer(dead)
 
 
 @app.command(help=cli_help.SEND, epilog=cli_help.EPILOG)
@@ -41,6 +36,9 @@ def send(
     eta: Annotated[str | None, typer.Option(metavar="ISO", help="Start then, as in 2030-01-01T12:00Z.")] = None,
     expires: Annotated[float | None, typer.Option(metavar="S", help="Do not start after so many seconds.")] = None,
     correlation_id: Annotated[str | None, typer.Option(metavar="X", help="Ties the task to a request.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="X", help="Of all calls of the task with this key, one runs.")
+    ] = None,
     wait: Annotated[float | None, typer.Option(metavar="S", help="Wait so long for the result.")] = None,
     as_json: AsJson = False,
     broker: Broker = DEFAULT_BROKER,
@@ -55,6 +53,7 @@ def send(
             countdown=countdown,
             expires=expires,
             correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
         )
         if wait is None:
             print_id(task, as_json=as_json)

@@ -8,17 +8,19 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from taskclient.client import TaskClient
-from taskclient.urls import default_result_url, with_password
+from taskclient.urls import default_result_url, is_amqp, redis_of, with_password
 
 
 def open_client(broker: str, results: str | None) -> TaskClient:
-    """A client for the two URLs; REDIS_PASSWORD goes into those that have no password.
+    """A client for the two URLs; REDIS_PASSWORD, or RABBITMQ_PASSWORD, goes into those that have no password.
 
     Raises:
-        ValueError: a URL is not a Redis URL.
+        ValueError: a URL is none of Redis or RabbitMQ.
     """
     password = os.environ.get("REDIS_PASSWORD")
-    return TaskClient(with_password(broker, password), with_password(results or default_result_url(broker), password))
+    redis = with_password(redis_of(broker), password)
+    broker = with_password(broker, os.environ.get("RABBITMQ_PASSWORD") if is_amqp(broker) else password)
+    return TaskClient(broker, with_password(results or default_result_url(redis), password), redis_url=redis)
 
 
 def full_name(client: TaskClient, name: str) -> str:

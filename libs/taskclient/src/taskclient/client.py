@@ -3,22 +3,28 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from taskclient.catalog import CatalogEntry, read_catalog
-from taskclient.connection import broker_errors, connect, push_once
+from taskclient.connection import broker_errors, connect
+from taskclient.dead_letters import DeadLetters
+from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
 from taskclient.message import build_message
 from taskclient.names import queue_of
+from taskclient.producer import MAX_MEMORY, Producer, max_backlog_from_environment
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
-from taskclient.urls import default_result_url
+from taskclient.urls import default_result_url, is_amqp, redis_of
 from taskclient.workflow import WorkflowRun
+
+if TYPE_CHECKING:
+    from taskclient.amqp import Publisher
 
 
 class TaskClient:
-    """Sends tasks to Celery workers on Redis; knows neither Celery nor any service.
+    """Sends tasks to Celery workers on Redis or RabbitMQ; knows neither Celery nor any service.
 
     One client per process is enough; threads may share it. It connects on first use.
 
@@ -27,17 +33,35 @@ class TaskClient:
             receipt = task.result(timeout=30)
 
     Args:
-        broker_url: the workers' broker, as in `redis://:password@host:6379/0`.
-        result_url: the workers' result backend; by default the database after the broker's, on the same server.
+        broker_url: the workers' broker, as in `redis://:password@host:6379/0`; or RabbitMQ, as in
+            `amqp://user:password@host:5672//`, which needs the extra `taskclient[amqp]`.
+        result_url: the workers' result backend; by default the Redis database after that of `redis_url`.
+        redis_url: where the workers keep the catalog and the dead letters. With Redis as broker it is the broker; with
+            RabbitMQ by default what TASK_REDIS_URL names.
+        max_backlog: most messages that may wait in a queue before `send` refuses more; 0 means any number. By default
+            TASK_MAX_BACKLOG, or 1,000,000.
+        max_memory: how much of Redis' `maxmemory` may be in use before `send` refuses, as a share of 1; 0 means all.
 
     Raises:
-        ValueError: a URL is not a Redis URL.
+        ValueError: a URL is not a Redis URL, or a limit is none.
     """
 
-    def __init__(self, broker_url: str, result_url: str | None = None) -> None:
-        self._url = broker_url
-        self._broker = connect(broker_url)
-        self._results = ResultStore(result_url or default_result_url(broker_url))
+    def __init__(
+        self,
+        broker_url: str,
+        result_url: str | None = None,
+        *,
+        redis_url: str | None = None,
+        max_backlog: int | None = None,
+        max_memory: float = MAX_MEMORY,
+    ) -> None:
+        self._url = redis_of(broker_url, redis_url)
+        self._broker = connect(self._url)
+        max_backlog = max_backlog_from_environment() if max_backlog is None else max_backlog
+        producer = Producer(self._broker, max_backlog=max_backlog, max_memory=max_memory)
+        self._publisher = _publisher(broker_url) if is_amqp(broker_url) else None
+        self._push = self._publisher.push if self._publisher else producer.push
+        self._results = ResultStore(result_url or default_result_url(self._url))
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +73,8 @@ class TaskClient:
 
     def close(self) -> None:
         """Close all connections; handles of this client can no longer be asked."""
+        if self._publisher:
+            self._publisher.close()
         self._broker.close()
         self._results.close()
 
@@ -61,6 +87,7 @@ class TaskClient:
         countdown: float | None = None,
         expires: float | datetime | None = None,
         correlation_id: str | None = None,
+        idempotency_key: str | None = None,
         task_id: str | None = None,
         queue: str | None = None,
         **payload: Any,
@@ -77,6 +104,7 @@ class TaskClient:
             countdown=countdown,
             expires=expires,
             correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
             task_id=task_id,
             queue=queue,
         )
@@ -90,6 +118,7 @@ class TaskClient:
         countdown: float | None = None,
         expires: float | datetime | None = None,
         correlation_id: str | None = None,
+        idempotency_key: str | None = None,
         task_id: str | None = None,
         queue: str | None = None,
     ) -> TaskHandle:
@@ -102,6 +131,8 @@ class TaskClient:
             countdown: earliest start, in seconds from now, instead of `eta`.
             expires: seconds from now, or a time with a time zone, after which the task is revoked instead of run.
             correlation_id: what ties the task to a request in the logs; the task's id by default.
+            idempotency_key: of all calls of this task with the same key, 1 to 255 characters, one runs; the others get
+                its result, for a day unless the task says otherwise. A key whose call failed for good is free again.
             task_id: the task's id; a new UUID by default.
             queue: another queue than the one that follows from the name.
 
@@ -112,7 +143,10 @@ class TaskClient:
             InvalidTaskName: the name has not the form `app.tasks.<module>.<task>`.
             PayloadNotSerializable: a value has no JSON form.
             PayloadTooLarge: the payload is too large.
-            ValueError: a time without a time zone, a negative number of seconds, `eta` and `countdown` together.
+            ValueError: a time without a time zone, a negative number of seconds, `eta` and `countdown` together, an
+                idempotency key that is empty or too long.
+            QueueFull: as many messages as the limit allows wait in the queue already.
+            BrokerFull: Redis' memory is too full.
             BrokerUnavailable: Redis could not be reached, or refused.
         """
         own_queue = queue_of(name)
@@ -124,11 +158,12 @@ class TaskClient:
             queue=queue,
             task_id=task_id,
             correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
             eta=start_time(eta, countdown),
             expires=end_time(expires),
         )
         with broker_errors(self._url, f"sending {name} as task {task_id}"):
-            push_once(self._broker, queue, message)
+            self._push(queue, message)
         return TaskHandle(task_id, self._results, name)
 
     def handle(self, task_id: str) -> TaskHandle:
@@ -151,3 +186,20 @@ class TaskClient:
         """
         with broker_errors(self._url, "reading the catalog"):
             return read_catalog(self._broker)
+
+    def dead_letters(self, service: str | None = None) -> DeadLetters:
+        """The messages that workers could not run.
+
+        Args:
+            service: whose, as in `email`; None means those of every service.
+        """
+        publish = self._publisher.push if self._publisher else None
+        return DeadLetters(self._broker, self._url, self._results, service, publish=publish)
+
+
+def _publisher(url: str) -> "Publisher":
+    try:
+        from taskclient.amqp import Publisher  # noqa: PLC0415  - few callers need RabbitMQ, and its library
+    except ImportError as error:
+        raise TaskClientError("sending to RabbitMQ needs its library: install taskclient[amqp]") from error
+    return Publisher(url)

@@ -59,19 +59,22 @@ def connect(url: str) -> RedisClient:
     return client
 
 
-def push_once(client: RedisClient, queue: str, message: bytes) -> None:
-    """LPUSH that is never repeated on its own: a reply that got lost would put the task into the queue twice.
+def call_once(client: RedisClient, *command: Any) -> Any:
+    """Send one command that is never repeated on its own: a reply that got lost would put a task into a queue twice.
 
     Only connecting is retried. redis-py offers one retry for both, hence the connection is used directly.
 
+    Returns:
+        Redis' answer.
+
     Raises:
-        redis.RedisError: no connection (nothing was sent), a refusal (nothing was queued), or `ReplyLost`.
+        redis.RedisError: no connection (nothing was sent), a refusal (nothing was done), or `ReplyLost`.
     """
     pool: Any = client.connection_pool  # Any, because the stubs describe redis-py 4
     connection = pool.get_connection()
     try:
-        connection.send_command("LPUSH", queue, message)
-        connection.read_response()
+        connection.send_command(*command)
+        return connection.read_response()
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise ReplyLost(str(error)) from error
     finally:

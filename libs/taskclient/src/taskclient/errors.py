@@ -23,6 +23,14 @@ class BrokerUnavailable(TaskClientError):
     """Redis could not be reached, or refused the command; the message names the host and the next step."""
 
 
+class QueueFull(BrokerUnavailable):
+    """The queue's backlog is at its limit; nothing was sent. Send again later, when the workers have caught up."""
+
+
+class BrokerFull(BrokerUnavailable):
+    """Redis' memory is too full to take more; nothing was sent. Send again later, when there is room."""
+
+
 class TaskTimeout(TaskClientError, TimeoutError):
     """The wait ended before the task did; the task may still run."""
 
@@ -82,3 +90,11 @@ class TaskRevoked(TaskFailed):
     """The task was taken back before it ended: it expired, or somebody revoked or terminated it."""
 
     verb = "was revoked"
+
+
+class LetterNotFound(TaskClientError):
+    """There is no dead letter of this id; it may have been replayed, discarded or removed by a limit."""
+
+
+class NotReplayable(TaskClientError):
+    """The dead letter cannot be put back now; it stays where it is, and the message says what to do."""

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,10 @@ from uuid import uuid4
 from taskclient.payload import encode_payload
 
 CORRELATION_HEADER = "x-correlation-id"  # ties a task to the request that caused it, over all services
+IDEMPOTENCY_HEADER = "idempotency-key"  # calls of one task with the same key run once; any producer may set it
+MAX_KEY_LENGTH = 255
+PUBLISHED_HEADER = "x-published-at"  # seconds since 1970; Celery's own headers do not say how long a message waits
+DUE_HEADER = "x-due-at"  # its ETA in seconds since 1970; a worker's transport clears Celery's own when it is over
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 _REPR_LENGTH = 1024  # characters, as Celery cuts its own
 _HOST = socket.gethostname()
@@ -24,6 +29,7 @@ def build_message(
     queue: str,
     task_id: str,
     correlation_id: str | None = None,
+    idempotency_key: str | None = None,
     eta: datetime | None = None,
     expires: datetime | None = None,
 ) -> bytes:
@@ -35,6 +41,7 @@ def build_message(
         queue: the Redis list that the message will be pushed to.
         task_id: the new task's id; its result is stored under it.
         correlation_id: what ties the task to a request in the logs; the task's id if None.
+        idempotency_key: what makes this call the same as another one of the same task with the same key.
         eta: earliest start, aware.
         expires: time after which the task is not run any more, aware.
 
@@ -44,6 +51,7 @@ def build_message(
     Raises:
         PayloadNotSerializable: a value has no JSON form.
         PayloadTooLarge: more than 256 KiB.
+        ValueError: the idempotency key is empty or has more than 255 characters.
     """
     body = b"[[]," + encode_payload(name, payload) + b"," + _EMBED + b"]"
     message = {
@@ -54,10 +62,18 @@ def build_message(
             **_headers(name, task_id, eta, expires),
             "kwargsrepr": redacted(payload),
             CORRELATION_HEADER: correlation_id or task_id,
+            **_idempotency(idempotency_key),
+            **waits_since(eta),
         },
         "properties": _properties(queue, task_id, expires),
     }
     return json.dumps(message).encode()
+
+
+def waits_since(eta: datetime | None) -> dict[str, float]:
+    """The headers that say since when a message that is published now wants to be run; `eta` is aware."""
+    due = {} if eta is None else {DUE_HEADER: eta.timestamp()}
+    return {PUBLISHED_HEADER: round(time.time(), 3), **due}
 
 
 def redacted(fields: Iterable[str]) -> str:
@@ -87,6 +103,15 @@ def _headers(name: str, task_id: str, eta: datetime | None, expires: datetime | 
         "stamped_headers": None,
         "stamps": {},
     }
+
+
+def _idempotency(key: str | None) -> dict[str, str]:
+    if key is None:
+        return {}
+    if not 0 < len(key) <= MAX_KEY_LENGTH:
+        problem = f"has {len(key)} characters" if key else "is empty, so all such calls would be the same one"
+        raise ValueError(f"The idempotency key {problem}; take 1 to {MAX_KEY_LENGTH}, as in order-42-receipt.")
+    return {IDEMPOTENCY_HEADER: key}
 
 
 def _properties(queue: str, task_id: str, expires: datetime | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from taskclient.chords import reopen_chord
 from taskclient.connection import broker_errors, connect
 from taskclient.errors import TaskClientError, TaskTimeout
 
@@ -82,6 +83,15 @@ class ResultStore:
         with broker_errors(self._url, f"reading the results of {len(task_ids)} tasks"):
             stored = self._redis.mget([KEY_PREFIX + task_id for task_id in task_ids])
         return {task_id: _record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
+
+    def reopen_chord(self, headers: dict[str, Any]) -> int:
+        """Let a failed header task of a chord count again; see `taskclient.chords`.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        with broker_errors(self._url, f"reopening the chord of task {headers.get('id')}"):
+            return reopen_chord(self._redis, headers)
 
     def wait(self, task_id: str, timeout: float | None) -> TaskRecord:
         """The record when the task has finished, whatever the outcome.

@@ -1,6 +1,8 @@
-"""A client on a real server, and a stock Celery worker that serves the queue `demo`."""
+"""A client on a real server, dead letters as workers write them, and a stock Celery worker that serves `demo`."""
 
+import json
 import sys
+from contextlib import ExitStack
 
 import pytest
 import redis
@@ -8,6 +10,8 @@ import redis
 from devstack.process import ManagedProcess
 from devstack.valkey import Valkey
 from taskclient.client import TaskClient
+from taskclient.letters import BURY_LUA, FAILED, dead_key
+from taskclient.message import build_message
 
 WORKER_APP = """
 import time
@@ -86,3 +90,44 @@ def worker(valkey, tmp_path_factory):
         with TaskClient(valkey.url) as client:
             assert client.send("app.tasks.demo.add", a=1, b=1).result(timeout=60) == 2
         yield process
+
+
+BURY = (
+    BURY_LUA
+    + """
+local limits = {tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])}
+bury(KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), limits)
+"""
+)
+
+
+@pytest.fixture
+def letters_valkey(module_valkey):
+    """A server that no worker of another test knows, empty."""
+    with module_valkey.client() as client:
+        client.flushall()
+    return module_valkey
+
+
+@pytest.fixture
+def make_bury():
+    """Makes a function that writes a dead letter to a server as a worker does."""
+    with ExitStack() as clients:
+
+        def make(server):
+            script = clients.enter_context(server.client()).register_script(BURY)
+
+            def write(letter_id, raw=None, *, service="demo", now=1_000_000.0, limits=(1e9, 1e9, 1e12), **fields):
+                raw = raw or build_message("app.tasks.demo.add", {"a": letter_id}, queue="demo", task_id=letter_id)
+                letter = {"id": letter_id, "reason": FAILED, "task": "app.tasks.demo.add", "list": "demo", **fields}
+                script(keys=[dead_key(service)], args=[letter_id, json.dumps(letter), raw, now, *limits])
+                return raw
+
+            return write
+
+        yield make
+
+
+@pytest.fixture
+def bury(make_bury, letters_valkey):
+    return make_bury(letters_valkey)

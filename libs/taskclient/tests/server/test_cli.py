@@ -204,7 +204,7 @@ def test_empty_list(tasks):
         (["send", "app.tasks.demo.add", "--eta", "2030-01-01T12:00"], "time zone"),
         (["send", "app.tasks.demo.add", "--eta", "2030-01-01T12:00Z", "--countdown", "1"], "give one of them"),
         (["send", "app.tasks.demo.add", "--countdown", "-1"], "0 or more"),
-        (["list", "--broker", "amqp://x"], "is not redis://"),
+        (["list", "--broker", "amqp://x"], "TASK_REDIS_URL"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(tasks, words, says):

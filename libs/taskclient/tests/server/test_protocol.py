@@ -13,6 +13,7 @@ PAYLOAD = {"text": "Grüße", "count": 3}
 EXPECTED_TO_DIFFER = {
     ("headers", "origin"),  # names the sender
     ("headers", "kwargsrepr"),  # ours hides the values
+    ("headers", "x-published-at"),  # the time
     ("properties", "reply_to"),  # only the rpc backend listens there
     ("properties", "delivery_tag"),  # a new UUID each time
     ("properties", "expiration"),  # milliseconds from now; Redis has no use for it
@@ -47,7 +48,9 @@ FAR = datetime.now(UTC) + timedelta(days=1)
     "options", [{}, {"eta": FAR}, {"expires": FAR}, {"eta": FAR, "expires": FAR + timedelta(hours=1)}]
 )
 def test_same_fields_as_stock_celery(celery_app, client, broker, options):
-    headers = {"x-correlation-id": "c-1"}
+    headers = {"x-correlation-id": "c-1", "x-published-at": 0.0}
+    if "eta" in options:
+        headers["x-due-at"] = FAR.timestamp()
 
     [stock] = messages_of(
         broker,
@@ -81,7 +84,7 @@ def test_headers_are_those_of_as_task_v2(celery_app, client, broker):
 
     [ours] = messages_of(broker, lambda: client.send_payload(NAME, PAYLOAD, task_id=TASK_ID))
 
-    assert ours["headers"].keys() - stock.headers.keys() == {"x-correlation-id"}
+    assert ours["headers"].keys() - stock.headers.keys() == {"x-correlation-id", "x-published-at"}
     assert stock.headers.keys() <= ours["headers"].keys()
     assert json.loads(base64.b64decode(ours["body"])) == json.loads(json.dumps(stock.body))
 

@@ -16,7 +16,7 @@ NOWHERE = "redis://:s3cret@127.0.0.1:1/0"
 
 
 class ForgetfulRedis:
-    """A server that takes LPUSH and hangs up instead of answering."""
+    """A server that takes a push and hangs up instead of answering."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -34,7 +34,7 @@ class ForgetfulRedis:
 
     def _answer(self, connection: socket.socket) -> None:
         while data := connection.recv(65536):
-            if b"LPUSH" in data:
+            if b"EVALSHA" in data:
                 self.pushes += 1
                 return
             commands = sum(line.startswith(b"*") for line in data.split(b"\r\n"))
@@ -82,10 +82,15 @@ def test_a_payload_may_have_a_field_called_name_or_self():
         client.send("app.tasks.demo.add", name="Ada", self="x")
 
 
-@pytest.mark.parametrize("url", ["amqp://host", "unix:///run/redis.sock", "localhost:6379"])
+@pytest.mark.parametrize("url", ["unix:///run/redis.sock", "localhost:6379"])
 def test_other_brokers_are_refused(url):
     with pytest.raises(ValueError, match="not a Redis URL"):
         TaskClient(url, "redis://host/1")
+
+
+def test_rabbitmq_needs_a_redis_beside_it():
+    with pytest.raises(ValueError, match="TASK_REDIS_URL"):
+        TaskClient("amqp://host", "redis://host/1")
 
 
 def test_a_handle_prints_what_it_is():

@@ -2,6 +2,8 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from taskclient.message import build_message, redacted
 
 NAME = "app.tasks.demo.add"
@@ -33,6 +35,17 @@ def test_correlation_id_is_the_tasks_id_unless_given():
     assert built()["headers"]["x-correlation-id"] == "id-1"
     assert built(correlation_id="c")["headers"]["x-correlation-id"] == "c"
     assert built(correlation_id="c")["properties"]["correlation_id"] == "id-1"
+
+
+def test_an_idempotency_key_is_a_header_of_that_name_or_none_at_all():
+    assert built(idempotency_key="order-42")["headers"]["idempotency-key"] == "order-42"
+    assert "idempotency-key" not in built()["headers"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_key_that_would_be_everybodys_or_is_too_long_is_refused(key):
+    with pytest.raises(ValueError, match=r"idempotency key .* take 1 to 255"):
+        built(idempotency_key=key)
 
 
 def test_times_are_iso_with_zone():

@@ -21,6 +21,19 @@ def test_with_password(url, password, expected):
     assert with_password(url, password) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "password", "expected"),
+    [
+        ("redis://host:6379/0", "s3cret", "redis://ad%40a:s3cret@host:6379/0"),
+        ("redis://user@host/2", "s3cret", "redis://user:s3cret@host/2"),
+        ("redis://:own@host/0", "other", "redis://:own@host/0"),
+        ("redis://host/0", None, "redis://host/0"),
+    ],
+)
+def test_with_password_of_a_user(url, password, expected):
+    assert with_password(url, password, "ad@a") == expected
+
+
 def test_password_comes_back_as_it_was():
     password = " äö/?#[]@!$&'()*+,;=%:\"\\"
 
