@@ -1,9 +1,11 @@
 """`make new-worker purpose=billing`: a new service from the example worker, with its tests and its compose entry."""
 
 import argparse
+import re
 import subprocess
 import sys
 
+import redis_users
 from worker_names import COMPOSE, ROOT, BadPurpose, Purpose, rendered
 
 
@@ -33,6 +35,8 @@ def _refuse_taken(purpose: Purpose) -> None:
         raise BadPurpose(f"services/{purpose.service} exists; nothing was changed")
     if f"\n  {purpose.service}:\n" in COMPOSE.read_text():
         raise BadPurpose(f"docker-compose.yml has a service {purpose.service} already; nothing was changed")
+    if purpose.hyphen in {redis_users.OPERATORS, *redis_users.users(ROOT)}:
+        raise BadPurpose(f"a Redis user has the name {purpose.hyphen} already; nothing was changed")
     for config in ROOT.glob("services/*/celeryconfig.py"):
         if f"app.tasks.{purpose.snake}.*" in config.read_text():
             raise BadPurpose(f"the queue {purpose.snake} belongs to {config.parent.name}; nothing was changed")
@@ -40,6 +44,8 @@ def _refuse_taken(purpose: Purpose) -> None:
 
 def _with_entry(compose: str, purpose: Purpose) -> str:
     services, volumes = compose.split("\nvolumes:\n")
+    last = list(re.finditer(r"^      REDIS_PASSWORD_\w+: .*:-}\n", services, re.MULTILINE))[-1].end()
+    services = f"{services[:last]}{purpose.compose_password}{services[last:]}"
     return f"{services}{purpose.compose_entry}\nvolumes:\n{volumes}"
 
 
@@ -50,6 +56,7 @@ def _finishing(purpose: Purpose) -> list[list[str]]:
         [python, "-m", "ruff", "check", "--quiet", "--fix", folder],
         [python, "-m", "ruff", "format", "--quiet", folder],
         [python, "scripts/service_table.py"],
+        [python, "scripts/redis_users.py"],
         ["scripts/test", "service", purpose.service],
     ]
 

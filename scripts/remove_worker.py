@@ -26,7 +26,8 @@ def main() -> int:
         return 2
     shutil.rmtree(folder)
     COMPOSE.write_text(_without_entry(COMPOSE.read_text(), purpose))
-    subprocess.run([sys.executable, "scripts/service_table.py"], cwd=ROOT, check=True)
+    for script in ("service_table", "redis_users"):
+        subprocess.run([sys.executable, f"scripts/{script}.py"], cwd=ROOT, check=True)
     print(f"services/{purpose.service} and its entry in docker-compose.yml are gone.")
     return 0
 
@@ -60,7 +61,8 @@ def _as_made(path: Path, fresh: str | None) -> bool:
 
 
 def _without_entry(compose: str, purpose: Purpose) -> str:
-    return re.sub(rf"\n  {re.escape(purpose.service)}:\n(?:    .*\n)+", "", compose)
+    entry = rf"\n  {re.escape(purpose.service)}:\n(?:    .*\n)+"
+    return re.sub(entry, "", compose).replace(purpose.compose_password, "")
 
 
 if __name__ == "__main__":

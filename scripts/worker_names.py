@@ -60,6 +60,11 @@ class Purpose:
         return f"worker-celery-{self.hyphen}"
 
     @property
+    def redis_password(self) -> str:
+        """The variable with the password of the service's Redis user."""
+        return f"REDIS_PASSWORD_{self.snake.upper()}"
+
+    @property
     def compose_entry(self) -> str:
         """The service's lines in docker-compose.yml."""
         return (
@@ -67,7 +72,15 @@ class Purpose:
             "    extends: { file: services/compose.base.yml, service: worker }\n"
             f"    image: {self.service}:${{VERSION:-dev}}\n"
             f"    build: {{ context: ., dockerfile: services/{self.service}/Dockerfile, args: *build-args }}\n"
+            "    environment:\n"
+            f"      REDIS_USER: {self.hyphen}\n"
+            f"      REDIS_PASSWORD: ${{{self.redis_password}:-${{REDIS_PASSWORD:-development}}}}\n"
         )
+
+    @property
+    def compose_password(self) -> str:
+        """The line of Redis in docker-compose.yml that brings it the password of the service's user."""
+        return f"      {self.redis_password}: ${{{self.redis_password}:-}}\n"
 
     def spell(self, text: str) -> str:
         """Write this purpose wherever the text says `example`, each time in the spelling that belongs there."""

@@ -1,6 +1,7 @@
 """What `docker compose up` gives: mails by name, hardened containers, and a worker that outlives trouble."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -71,6 +72,15 @@ def test_containers_are_hardened(compose, service):
     assert about["State"]["ExitCode"] == 0 if one_shot else about["State"]["Health"]["Status"] == "healthy"
     bound = [b["HostIp"] for bindings in (host["PortBindings"] or {}).values() for b in bindings]
     assert set(bound) <= {"127.0.0.1"}
+
+
+def test_every_service_is_its_own_user_of_redis_and_was_refused_nothing(compose):
+    def ask(*command):
+        return compose("exec", "-T", "redis", "redis-cli", "--no-auth-warning", *command)
+
+    services = {service.name.removeprefix("worker-celery-") for service in discover() if service.is_celery}
+    assert set(re.findall(r" user=(\S+)", ask("client", "list"))) == services | {"default"}
+    assert ask("acl", "log").strip() == ""
 
 
 def test_images_say_what_they_are(compose):

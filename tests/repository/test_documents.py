@@ -6,6 +6,7 @@ import sys
 from fnmatch import fnmatch
 
 import pytest
+import redis_users
 import yaml
 
 from devstack.services import ROOT, discover
@@ -19,6 +20,10 @@ DOCUMENTS = [
 
 def test_the_table_of_services_is_up_to_date():
     subprocess.run([sys.executable, ROOT / "scripts" / "service_table.py", "--check"], check=True)
+
+
+def test_the_users_of_redis_are_up_to_date():
+    subprocess.run([sys.executable, ROOT / "scripts" / "redis_users.py", "--check"], check=True)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -41,8 +46,9 @@ def test_make_targets_and_files_exist(document):
 def test_the_example_environment_names_every_variable_with_its_default():
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     compose = "".join(path.read_text() for path in (ROOT / "docker-compose.yml", ROOT / "services/compose.base.yml"))
-    used = dict(re.findall(r"(?<!\$)\$\{([A-Z_]+):-([^}]*)\}", compose))
-    assert example == used
+    used = dict(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+):-([^}]*)\}", compose))
+    # One for each service, described beside REDIS_PASSWORD, which stands in for them.
+    assert example == {name: value for name, value in used.items() if not name.startswith("REDIS_PASSWORD_")}
 
 
 def test_every_service_has_its_files():
@@ -58,6 +64,21 @@ def test_every_service_extends_the_base_and_is_built_from_its_dockerfile():
         entry = compose[service.name]
         assert entry["extends"]["file"] == "services/compose.base.yml"
         assert entry["build"]["dockerfile"] == f"services/{service.name}/Dockerfile"
+
+
+def test_every_service_on_redis_is_its_own_user_there():
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    users = {
+        name: entry["environment"] for name, entry in compose.items() if "REDIS_USER" in entry.get("environment", {})
+    }
+    assert users.keys() == {service.name for service in discover() if service.is_celery}
+    assert {entry["REDIS_USER"] for entry in users.values()} == redis_users.users(ROOT).keys()
+    for service, entry in users.items():
+        name = service.removeprefix("worker-celery-")
+        own = f"REDIS_PASSWORD_{name.upper().replace('-', '_')}"
+        assert entry["REDIS_USER"] == name
+        assert entry["REDIS_PASSWORD"] == f"${{{own}:-${{REDIS_PASSWORD:-development}}}}"
+        assert compose["redis"]["environment"][own] == f"${{{own}:-}}"
 
 
 @pytest.mark.parametrize("lock", sorted(ROOT.glob("**/requirements*/*.txt")) + sorted(ROOT.glob("services/*/*.txt")))

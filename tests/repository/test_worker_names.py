@@ -49,6 +49,13 @@ def test_other_names_are_refused_with_the_reason(text, why):
         Purpose.parse(text)
 
 
+def test_its_redis_user_and_password_are_in_the_compose_file():
+    purpose = Purpose.parse("billing-eu2")
+    assert "      REDIS_USER: billing-eu2\n" in purpose.compose_entry
+    assert "REDIS_PASSWORD: ${REDIS_PASSWORD_BILLING_EU2:-${REDIS_PASSWORD:-development}}\n" in purpose.compose_entry
+    assert purpose.compose_password == "      REDIS_PASSWORD_BILLING_EU2: ${REDIS_PASSWORD_BILLING_EU2:-}\n"
+
+
 def test_the_word_example_is_nowhere_left():
     for path, text in rendered(Purpose.parse("billing-eu2")).items():
         assert "example" not in f"{path}\n{text}".lower(), path
