@@ -35,7 +35,6 @@ class WorkerProcess(ManagedProcess):
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.health = folder / f"{arguments[0]}.health.json"
-        self.health.unlink(missing_ok=True)
         self.traces = folder / "traces"
         self.traces.mkdir(exist_ok=True)
         env = {
@@ -49,6 +48,11 @@ class WorkerProcess(ManagedProcess):
         argv = [sys.executable, "-W", "error::DeprecationWarning:workerkit", "-m", "celery", "-A", app, *arguments]
         log = folder / f"{arguments[0]}.log"
         super().__init__(app, argv, log=log, cwd=source, env=env, ready=self.is_ready)
+
+    def start(self) -> None:
+        """Start it; what an earlier run said of its health does not count."""
+        self.health.unlink(missing_ok=True)
+        super().start()
 
     def is_ready(self) -> bool:
         """Ask as the probe `ready` does."""

@@ -1,0 +1,45 @@
+"""The template's subject: an application as any of the services makes it."""
+
+import os
+import time
+
+from sqlalchemy import text
+
+from chaos.worker import template_settings
+from chaos.worker.bodies import COMMON, ONCE, name_of
+from chaos.worker.record import note, tally, task_id
+from workerkit.app import create_app
+from workerkit.database import configure, get_sync_db
+from workerkit.once import once
+from workerkit.settings import WorkerSettings
+
+app = create_app(os.environ.get("CHAOS_SERVICE", "chaos"), WorkerSettings(), template_settings, tasks_package="")
+if "DATABASE_URL" in os.environ:
+    configure(os.environ["DATABASE_URL"], application_name="chaos")
+
+for _name, _body in COMMON.items():
+    app.task(name=name_of(_name), ignore_result=True)(_body)
+for _name in ONCE:
+    app.task(name=name_of(f"{_name}_once"), ignore_result=True, idempotent=True)(COMMON[_name])
+_INSERT = text("INSERT INTO effect (task_id) VALUES (:id)")
+
+
+@app.task(name=name_of("insert"), ignore_result=True)
+def insert(seconds: float) -> None:
+    """Work for a while and write one row, together with the key that says that it is written."""
+    note("start")
+    time.sleep(seconds)
+    with get_sync_db() as session:
+        if once(session, f"chaos:{task_id()}"):
+            session.execute(_INSERT, {"id": task_id()})
+    note("end")
+
+
+@app.task(name=name_of("count"), ignore_result=True)
+def count(number: int) -> None:
+    """Do the same at once, and tally instead of note, for a million tasks."""
+    tally("start", number)
+    with get_sync_db() as session:
+        if once(session, f"count:{number}"):
+            session.execute(_INSERT, {"id": str(number)})
+    tally("end", number)
