@@ -47,6 +47,22 @@ test: install ## All tests that need no Docker: real servers, real workers, real
 test-compose: install images ## Build the images and test them with docker compose
 	@scripts/test compose
 
+.PHONY: test-rabbitmq
+test-rabbitmq: install ## The delivery tests on RabbitMQ instead of Redis (needs Docker)
+	@scripts/test rabbitmq
+
+.PHONY: chaos
+chaos: install ## One fault after the other, to this template and to plain Celery: what is lost or doubled
+	@PYTHONPATH=scripts $(bin)/python -m chaos $(if $(only),--only $(only))
+
+.PHONY: soak
+soak: install ## A million tasks in half an hour, a random fault every 10 s: make soak tasks=... minutes=... seed=...
+	@PYTHONPATH=scripts $(bin)/python -m chaos.soak $(if $(tasks),--tasks $(tasks)) $(if $(minutes),--minutes $(minutes)) $(if $(seed),--seed $(seed))
+
+.PHONY: fuzz
+fuzz: install ## Send mutated messages to real workers: make fuzz minutes=10 seed=1
+	@$(bin)/python scripts/fuzz.py --minutes $(or $(minutes),10) $(if $(seed),--seed $(seed)) $(if $(replay),--replay $(replay))
+
 .PHONY: bench-database
 bench-database: install ## Database tasks: pooled sessions beside a new engine for each task
 	@$(bin)/python scripts/bench/database_tasks.py
@@ -99,3 +115,4 @@ changed: ## Services whose image changes since a commit, as JSON: make changed b
 .PHONY: docs
 docs: ## Write the generated parts of the documents
 	@python3 scripts/service_table.py
+	@python3 scripts/redis_users.py

@@ -17,7 +17,7 @@ class Settings(StorageSettings):
     fetch_max_bytes: int = Field(1024**3, gt=0, description="the largest file that is taken")
     fetch_connect_seconds: float = Field(5.0, gt=0, description="to connect")
     fetch_read_seconds: float = Field(30.0, gt=0, description="for every wait for data")
-    # The task's time limits follow from it, and must stay below the visibility timeout of an hour.
+    # The task's time limits follow from it.
     fetch_deadline_seconds: float = Field(1800.0, gt=0, le=3000, description="for a whole file")
     fetch_reuse_days: float = Field(7.0, ge=0, description="a file that is older is fetched again, changed or not")
     fetch_rate_per_second: float = Field(10.0, gt=0, description="records from each API, all workers together")

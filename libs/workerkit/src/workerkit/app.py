@@ -1,9 +1,11 @@
 """The app factory: one call makes a service's Celery application."""
 
+import atexit
 import importlib.util
 import os
 import pkgutil
 from collections.abc import Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,12 +14,15 @@ from celery import Celery, signals
 from celery.utils.nodenames import NODENAME_DEFAULT
 from kombu import Queue
 
-from workerkit import bootsteps, celery_settings, drain, logs, task_logs
-from workerkit.defaults import DEFAULTS, DRAIN_SECONDS
+from taskclient.urls import is_amqp
+from workerkit import amqp, bootsteps, celery_settings, drain, failures, logs, task_logs
+from workerkit.defaults import DEFAULTS
 from workerkit.health import Health, health_file
 from workerkit.routing import route_by_name
 from workerkit.settings import WorkerSettings
+from workerkit.startup import steps as startup
 from workerkit.task import WorkerTask
+from workerkit.transport import registry
 
 
 class OutrankedBroker(RuntimeError):
@@ -55,7 +60,9 @@ def create_app(
         ("environment", celery_settings.from_environment(os.environ)),
     )
     conf["task_routes"] = [own.get("task_routes", {}), route_by_name]
-    app: Celery[Any] = Celery(service, task_cls=WorkerTask, events="workerkit.events:Events")
+    application = amqp.application(settings.broker())
+    app: Celery[Any] = application(service, task_cls=WorkerTask, events="workerkit.events:Events")
+    app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "workerkit.result_backend:ResultBackend")
     app.conf.update(conf)
     logs.configure(service, level=settings.log_level, fmt=settings.log_format)
     task_logs.connect(arguments=settings.log_arguments)
@@ -71,27 +78,31 @@ def _refuse_other_broker() -> None:
 
 def _derived(service: str, settings: WorkerSettings, own: Mapping[str, Any], tasks_package: str) -> dict[str, Any]:
     queues = _queues(own.get("task_routes", {})) or [service]
-    return {
+    derived = {
         "broker_url": settings.broker(),
-        "broker_transport": "workerkit.transport:Transport",
+        "broker_transport": "workerkit.transport.transport:Transport",
         "result_backend": settings.results(),
-        **_redbeat(settings.broker()),
+        **_redbeat(settings.redis()),
         "task_queues": [Queue(name) for name in queues],
         "task_default_queue": queues[0],
         "imports": _modules(tasks_package),
-        # Keys of its own: on shared ones the shortest visibility timeout of any service would rule them all.
         "broker_transport_options": {
-            "unacked_key": f"unacked:{service}",
-            "unacked_index_key": f"unacked_index:{service}",
-            "unacked_mutex_key": f"unacked_mutex:{service}",
+            "service": service,  # keys of its own: what one service holds, no other can take over
+            "lease": settings.task_lease_seconds,
+            "delivery_limit": settings.task_delivery_limit,
+            "version": settings.version,
             "client_name": service,
         },
     }
+    if is_amqp(settings.broker()):
+        limit, version = settings.task_delivery_limit, settings.version
+        derived |= amqp.settings(queues, service=service, delivery_limit=limit, version=version)
+    return derived
 
 
-def _redbeat(broker: str) -> dict[str, Any]:
+def _redbeat(redis: str) -> dict[str, Any]:
     # The password apart from the URL: Celery hides a setting by its name when Flower or `inspect` shows it.
-    parts = urlsplit(broker)
+    parts = urlsplit(redis)
     credentials, _, host = parts.netloc.rpartition("@")
     user = credentials.partition(":")[0]
     return {
@@ -116,13 +127,18 @@ def _modules(package: str) -> tuple[str, ...]:
 
 def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> None:
     health = Health(health_file())
-    draining = drain.Drain(DRAIN_SECONDS, health)
+    draining = drain.Drain(settings.task_drain_seconds, health)
     app.steps["worker"].add(drain.step(draining))
     app.steps["consumer"].add(bootsteps.connection_step(service, health, draining))
+    startup.add(app, settings)
 
     def on_worker_start(instance: Any, **_: Any) -> None:
         # Only a worker's main process sends this signal: not its children, not beat, not `celery inspect`.
         health.start()
+        registry.hooks.on_condemned = partial(failures.report, app)
+        registry.hooks.knows = app.tasks.__contains__
+        registry.hooks.on_letters = failures.LettersWatch(service).look
+        atexit.register(registry.leave)  # Celery has no signal for the end of a cold shutdown
         instance.quiet = not logs.is_readable(settings.log_format)  # the banner is for people
         name, _, host = instance.hostname.partition("@")
         if name == NODENAME_DEFAULT:  # without --hostname; two services on one host need two names

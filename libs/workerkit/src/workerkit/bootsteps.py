@@ -10,6 +10,7 @@ from redbeat.schedulers import get_redis
 from redis.exceptions import ResponseError
 
 from taskclient.catalog import CatalogEntry, publish_catalog
+from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
 from workerkit.drain import Drain
 from workerkit.health import DISCONNECTED, DRAINING, READY, Health
@@ -68,6 +69,7 @@ def _publish(app: Any, service: str) -> None:
     try:
         publish_catalog(get_redis(app), service, catalog(app, service))
         schedule.publish(app, service)
+        get_redis(app).sadd(SERVICES_KEY, service)
     except ResponseError:
         # A full Redis, or an ACL without these keys: the queue can still be worked off.
         log.exception("catalog and schedule are not published")

@@ -20,6 +20,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, exc, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from workerkit.errors import TransientError
 from workerkit.event_loop import WrongThread, at_loop_end, on_event_loop, run_async
@@ -120,6 +121,26 @@ async def get_task_session() -> AsyncIterator[AsyncSession]:
         async with AsyncSession(_async_engine(), expire_on_commit=False) as session:
             yield session
             await session.commit()
+
+
+def unreachable(seconds: int) -> str | None:
+    """Open one connection of its own and close it again, for the check at a worker's start.
+
+    Args:
+        seconds: how long to wait for the server.
+
+    Returns:
+        None if it answers, or if `configure` was not called; else one sentence without the password.
+    """
+    if _database is None:
+        return None
+    connection = _database.engine["connect_args"] | {"connect_timeout": seconds}
+    engine = create_engine(_database.url, poolclass=NullPool, hide_parameters=True, connect_args=connection)
+    try:
+        with engine.connect():
+            return None
+    except exc.SQLAlchemyError as error:
+        return _sentence(error)
 
 
 def dispose() -> None:

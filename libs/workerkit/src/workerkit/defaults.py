@@ -12,6 +12,7 @@ DEFAULTS: dict[str, Any] = {
     # Delivery: a message is acknowledged after its task, so whatever dies in between, it is delivered again.
     "task_acks_late": True,  # a killed worker's task goes back instead of being lost
     "task_reject_on_worker_lost": True,  # so does the task of a killed pool process
+    "worker_consumer": "workerkit.consumer:Consumer",  # no message ends the worker, none is thrown away
     "worker_prefetch_multiplier": 1,  # hold little, so that little waits behind a long task
     "worker_cancel_long_running_tasks_on_connection_loss": False,  # a lost broker connection is no reason to kill
     "worker_enable_prefetch_count_reduction": False,  # after a reconnect the full credit is there at once
@@ -19,7 +20,7 @@ DEFAULTS: dict[str, Any] = {
     # Queues: a name's route decides; see `workerkit.routing`.
     "task_create_missing_queues": True,  # a worker may send to queues it does not consume
     "task_default_delivery_mode": "persistent",  # for RabbitMQ; Redis persists by its own append-only file
-    # Time: soft limit < hard limit < visibility timeout, so that no running task is taken for a lost one.
+    # Time: soft limit < hard limit. The lease of a running task does not depend on them.
     "task_soft_time_limit": 270,  # the task may clean up
     "task_time_limit": 300,  # the pool process is killed
     # Format: JSON only; pickle would let a message run code.
@@ -41,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "broker_connection_retry": True,
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
+    "broker_channel_error_retry": True,  # a full Redis refuses what a consumer needs to start: try again
     "broker_connection_timeout": _CONNECT_SECONDS,
     "task_publish_retry": True,
     "task_publish_retry_policy": {
@@ -50,10 +52,6 @@ DEFAULTS: dict[str, Any] = {
         "interval_max": 2.0,
     },
     "broker_transport_options": {
-        "visibility_timeout": 3600,  # above the hard limit plus the longest retry delay, or a task runs twice
-        "unacked_restore_interval": 10,  # look for messages of dead workers every 10 s
-        "unacked_restore_throttle": 1,  # kombu's default looks only every tenth time
-        "unacked_mutex_expire": 10,  # a sweeper that died blocks the others no longer than this
         "socket_timeout": _SOCKET_SECONDS,
         "socket_connect_timeout": _CONNECT_SECONDS,
         "socket_keepalive": True,

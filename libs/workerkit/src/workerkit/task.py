@@ -6,6 +6,9 @@ from celery import Celery, Task
 
 from workerkit.contract import Contract
 from workerkit.errors import PermanentError, TransientError
+from workerkit.idempotency import run_once
+from workerkit.queue_wait import check_limit
+from workerkit.rate_limit import per_second
 
 
 class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from task to task
@@ -15,18 +18,28 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
     retried; any other exception is a bug, which a few more attempts show to be a passing or a lasting one.
     """
 
+    Request = "workerkit.request:Request"
+    Strategy = "workerkit.strategy:strategy"
     autoretry_for = (Exception,)
     dont_autoretry_for = (PermanentError,)
     retry_backoff = 1  # seconds before the first retry, doubled each time ...
-    retry_backoff_max = 300  # ... up to this; must stay below the visibility timeout
+    retry_backoff_max = 300  # ... up to this
     retry_jitter = True  # a random part of it, so that what failed together does not return together
     max_retries = 15
     max_retries_of_a_bug: ClassVar[int] = 3
+    idempotent: ClassVar[bool] = False  # True: a call without an idempotency key has its task's id for one
+    idempotency_seconds: ClassVar[float] = 86_400  # how long a key's result is kept for calls that repeat it
+    global_rate_limit: ClassVar[str | None] = None  # over all workers, as in "100/m"; Celery's rate_limit is for one
+    max_queue_wait: ClassVar[float | None] = None  # seconds; a message that waited longer becomes a dead letter
     contract: ClassVar[Contract | None] = None
 
     @classmethod
     def on_bound(cls, app: Celery) -> None:  # noqa: ARG003  - Celery's signature
-        """Make the contract when the task is defined, so that an untyped parameter stops the boot."""
+        """Make the contract when the task is defined, so that an untyped parameter or a wrong limit stops the boot."""
+        if cls.global_rate_limit is not None:
+            per_second(cls.name, cls.global_rate_limit)
+        if cls.max_queue_wait is not None:
+            check_limit(cls.name, cls.max_queue_wait)
         if not cls.name.startswith("celery."):
             run = cls.__dict__["run"]
             plain = isinstance(run, staticmethod)
@@ -41,7 +54,8 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
         """
         if self.contract is None:
             return super().__call__(*args, **kwargs)
-        return self.contract.dump(super().__call__(**self.contract.arguments(args, kwargs)))
+        contract, run, arguments = self.contract, super().__call__, self.contract.arguments(args, kwargs)
+        return run_once(self, lambda: contract.dump(run(**arguments)))
 
     def retry(self, *args: Any, **options: Any) -> Any:
         """Retry as Celery does, but a bug less often than the outside world."""

@@ -123,7 +123,7 @@ def test_the_lock_of_a_killed_worker_ends_with_its_lease(valkey, tmp_path, recor
             assert client.send(ALONE, name="dead", seconds=0, timeout=LEASE + 2).result(20) == "dead"
     seconds = moment(worker, "dead", 1) - killed
     record_property("seconds from the kill to the next run", round(seconds, 1))
-    assert seconds < LEASE + 1
+    assert seconds < LEASE + 15  # with the lease, and not with the task's time of 60 s; a worker starts meanwhile
 
 
 def test_a_lock_lost_with_redis_data_is_reported_and_taken_again(module_valkey, worker, client):

@@ -50,7 +50,7 @@ def test_it_consumes_the_queues_of_its_routes():
 
 
 def test_redis_keys_are_the_services_own():
-    assert make().conf.broker_transport_options["unacked_key"] == "unacked:shop"
+    assert make().conf.broker_transport_options["service"] == "shop"
 
 
 def test_tasks_have_contracts_and_untyped_ones_are_refused():

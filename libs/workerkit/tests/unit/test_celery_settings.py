@@ -48,6 +48,4 @@ def test_the_environment_gives_json_or_text(text, value):
 
 
 def test_the_time_budget_is_in_order():
-    longest_wait = DEFAULTS["task_time_limit"] + 300  # seconds: the longest retry delay of workerkit.task
     assert DEFAULTS["task_soft_time_limit"] < DEFAULTS["task_time_limit"]
-    assert longest_wait < DEFAULTS["broker_transport_options"]["visibility_timeout"]

@@ -6,7 +6,17 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["workerkit.errors", "workerkit.health", "workerkit.settings", "workerkit.contract"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "workerkit.errors",
+        "workerkit.health",
+        "workerkit.settings",
+        "workerkit.contract",
+        "workerkit.once",
+        "workerkit.outbox",
+    ],
+)
 def test_no_celery(module):
     code = f"import sys, {module}; print('celery' in sys.modules, 'kombu' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,20 @@ def test_the_password_goes_into_both_urls(monkeypatch):
     assert settings.results() == "redis://:a%2Fb@redis:6379/1"
 
 
+def test_the_user_goes_with_the_password_into_the_urls_of_redis_only(monkeypatch):
+    monkeypatch.setenv("REDIS_USER", "email")
+    monkeypatch.setenv("REDIS_PASSWORD", "a/b")
+    monkeypatch.setenv("TASK_BROKER_URL", "redis://redis:6379/0")
+    assert WorkerSettings().broker() == "redis://email:a%2Fb@redis:6379/0"
+    assert WorkerSettings().results() == "redis://email:a%2Fb@redis:6379/1"
+    monkeypatch.setenv("TASK_RESULT_URL", "redis://reader:own@results:6379/3")
+    assert WorkerSettings().results() == "redis://reader:own@results:6379/3"
+    monkeypatch.setenv("TASK_BROKER_URL", "amqp://worker:secret@rabbitmq:5672//")
+    monkeypatch.setenv("TASK_REDIS_URL", "redis://redis:6379/0")
+    assert WorkerSettings().broker() == "amqp://worker:secret@rabbitmq:5672//"
+    assert WorkerSettings().redis() == "redis://email:a%2Fb@redis:6379/0"
+
+
 def test_a_secret_file_sets_a_field_and_the_environment_outranks_it(tmp_path, monkeypatch):
     (tmp_path / "redis_password").write_text("from-file\n")
     assert WorkerSettings(_secrets_dir=tmp_path).broker() == "redis://:from-file@localhost:6379/0"

@@ -15,7 +15,7 @@ from workerkit.errors import PermanentError
 MAX_RECORD_BYTES = 48 * 1024  # so that it fits into a result
 _DEADLINE_SECONDS = 60.0
 _PATIENCE_SECONDS = 1.0  # waiting longer would keep a process from other work
-_MAX_PAUSE_SECONDS = 1800.0  # below the visibility timeout; who comes back too early finds the same turn
+_MAX_PAUSE_SECONDS = 1800.0  # who comes back too early finds the same turn
 _RECORD: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, JsonValue])
 
 

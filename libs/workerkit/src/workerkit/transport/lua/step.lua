@@ -1,0 +1,86 @@
+-- One step of a worker: renew the lease, carry out what was decided about held messages, claim new ones.
+-- KEYS: the lists to claim from, in order. They alone are read, so that client tracking wakes for nothing else.
+-- Further arguments: 9 how many to claim, 10 number of the first new tag, 11 1 = take suspects along with others,
+--   12 n, then n tags of finished messages, then (verdict, tag, value, value) for all others.
+-- Returns {1 if the holder was not known, 1 if a suspect waits until nothing else runs here, messages left in the
+--   lists, condemned raw messages, claimed (list, raw, crashes) ..., ms since 1970}.
+local want, tag, along, acks = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
+
+local unknown = redis.call('ZADD', holders, now + lease, holder)
+
+if acks > 0 then
+  redis.call('HDEL', inflight, unpack(ARGV, 13, 12 + acks))
+end
+
+local verdicts = {
+  clear = function(_, raw) redis.call('HDEL', attempts, redis.sha1hex(raw)) end,
+  front = function(list, raw) put('RPUSH', list, raw) end,
+  delay = function(list, raw, due, name) redis.call('ZADD', delayed, due, name .. '\n' .. list .. '\n' .. raw) end,
+  bury = function(_, raw, id, letter)
+    bury(dead, id, letter, raw, now / 1000, letter_limits)
+    redis.call('HDEL', attempts, redis.sha1hex(raw))
+  end,
+  park = function(list, raw, task)
+    redis.call('SADD', parked, task)
+    redis.call('LPUSH', parked .. ':' .. task, list .. '\n' .. raw)
+  end,
+  -- The process that ran it died, or its task asked for another delivery. The first time it goes to the front; later
+  -- to the back, because a task that asks for ever must not keep all others waiting.
+  crash = function(list, raw)
+    local times = count_crash(raw)
+    if times >= limit then
+      condemn(list, raw, 'delivery limit', 'delivered ' .. times .. ' times, and never finished: its process died, '
+        .. 'or it was put back each time')
+    else
+      put(times == 1 and 'RPUSH' or 'LPUSH', list, raw)
+    end
+  end,
+}
+for at = 13 + acks, #ARGV, 4 do
+  local entry = redis.call('HGET', inflight, ARGV[at + 1])
+  if entry then  -- else it is settled already: the reply of an earlier step was lost
+    redis.call('HDEL', inflight, ARGV[at + 1])
+    local list, raw = split(entry)
+    verdicts[ARGV[at]](list, raw, ARGV[at + 2], ARGV[at + 3])
+  end
+end
+
+local claimed, got, blocked = {}, 0, 0
+local counting = want > 0 and redis.call('EXISTS', attempts) == 1
+
+local function hold(list, raw, crashes)
+  redis.call('HSET', inflight, tag + got, list .. '\n' .. raw)
+  got = got + 1
+  claimed[#claimed + 1], claimed[#claimed + 2], claimed[#claimed + 3] = list, raw, crashes
+end
+
+-- A suspect is a message whose next crash would condemn it. It runs alone, so that no neighbour is condemned with it.
+local function claim(list, raw)
+  local crashes = counting and tonumber(redis.call('HGET', attempts, redis.sha1hex(raw)) or 0) or 0
+  if crashes < limit - 1 or along then
+    hold(list, raw, crashes)
+  elseif got == 0 and redis.call('HLEN', inflight) == 0 then
+    hold(list, raw, crashes)
+    want = got
+  else
+    redis.call('RPUSH', list, raw)
+    blocked = 1
+  end
+end
+
+for _, list in ipairs(KEYS) do
+  while got < want and blocked == 0 do
+    local popped = redis.pcall('RPOP', list, counting and 1 or want - got)
+    if not popped or popped.err then break end
+    for _, raw in ipairs(popped) do claim(list, raw) end
+  end
+end
+
+local left = 0
+if got < want then  -- reading the lengths is what makes Redis tell when somebody pushes
+  for _, list in ipairs(KEYS) do
+    local length = redis.pcall('LLEN', list)
+    left = left + (type(length) == 'number' and length or 0)
+  end
+end
+return {unknown, blocked, left, condemned, claimed, now}

@@ -1,0 +1,3 @@
+"""The delivery worker's own settings."""
+
+task_routes = {"app.tasks.delivery.*": "delivery"}

@@ -1,0 +1,64 @@
+"""What the transport expects of kombu and Celery beyond their interfaces; an upgrade that breaks it fails here."""
+
+import inspect
+
+import celery
+import kombu
+import pytest
+from celery.concurrency.asynpool import AsynPool
+from celery.worker import state
+from celery.worker.consumer import Consumer
+from celery.worker.request import Request
+from kombu.transport import redis, virtual
+
+PARTS = {
+    redis.MultiChannelPoller: ["on_readable", "handle_event", "fds", "eventflags", "on_poll_start"],
+    redis.Channel: [
+        "_basic_cancel",
+        "_connparams",
+        "_create_client",
+        "_disconnect_pools",
+        "_receive_one",
+        "active_queues",
+        "conn_or_acquire",
+        "priority_steps",
+        "sep",
+    ],
+    redis.Transport: ["register_with_event_loop"],
+    virtual.QoS: ["append", "ack", "can_consume", "reject", "restore_unacked", "restore_unacked_once"],
+    Consumer: ["_flush_events", "on_close", "on_decode_error", "on_invalid_task", "on_send_event_buffered"],
+    Request: ["on_failure", "on_timeout", "message", "request_dict"],
+    state: ["active_requests", "reserved_requests", "scheduled_requests"],
+}
+
+
+@pytest.mark.parametrize(("owner", "name"), [(owner, name) for owner, names in PARTS.items() for name in names])
+def test_the_parts_are_there(owner: type, name: str) -> None:
+    assert hasattr(owner, name), f"{owner.__name__}.{name} is gone: read workerkit.transport before this upgrade"
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (redis.MultiChannelPoller.__init__, ["_fd_to_chan", "self.poller"]),
+        (redis.MultiChannelPoller.on_readable, ["_fd_to_chan", "handlers[type]", "can_consume"]),
+        (redis.Channel.__init__, ["self.handlers", "cycle.add(self)", "client.ping()"]),
+        (redis.Channel.close, ["_in_poll", "_brpop_read"]),
+        (virtual.QoS.__init__, ["_on_collect"]),
+        (virtual.Channel.basic_consume, ["connection._callbacks[queue]", "qos.append", "self.Message("]),
+        (redis.Transport.register_with_event_loop, ["cycle.fds", "add_reader(fd, on_readable, fd)"]),
+        (AsynPool.__init__, ["_fileno_to_outq"]),
+        (AsynPool.register_with_event_loop, ["self.handle_result_event"]),
+        (AsynPool._create_write_handlers, ["job._write_to = proc"]),
+        (Consumer.on_close, ["reserved_requests", "active_requests", "scheduled_requests", "clear_pending"]),
+    ],
+)
+def test_they_work_as_they_did(function: object, words: list[str]) -> None:
+    source = inspect.getsource(function)  # type: ignore[arg-type]
+    missing = [word for word in words if word not in source]
+    assert not missing, f"{function} has changed: {missing} are gone; read workerkit.transport before this upgrade"
+
+
+def test_the_versions_are_those_it_was_written_for() -> None:
+    assert kombu.__version__.startswith("5.7.")
+    assert celery.__version__.startswith("5.7.")
