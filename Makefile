@@ -48,12 +48,16 @@ test-compose: install images ## Build the images and test them with docker compo
 	@scripts/test compose
 
 .PHONY: test-rabbitmq
-test-rabbitmq: install ## The delivery tests on RabbitMQ instead of Redis (needs Docker)
+test-rabbitmq: install images ## Delivery, and the images, on RabbitMQ instead of Redis (needs Docker)
 	@scripts/test rabbitmq
 
 .PHONY: chaos
 chaos: install ## One fault after the other, to this template and to plain Celery: what is lost or doubled
 	@PYTHONPATH=scripts $(bin)/python -m chaos $(if $(only),--only $(only))
+
+.PHONY: chaos-compose
+chaos-compose: install images ## The faults that containers have, to the images themselves (needs Docker)
+	@PYTHONPATH=scripts $(bin)/python -m chaos.compose $(if $(only),--only $(only))
 
 .PHONY: soak
 soak: install ## A million tasks in half an hour, a random fault every 10 s: make soak tasks=... minutes=... seed=...
@@ -103,6 +107,10 @@ image: ## Build one image: make image service=worker-celery-email
 .PHONY: up
 up: images ## Start everything with docker compose and wait until it is healthy
 	@docker compose up --detach --wait
+
+.PHONY: scale
+scale: install ## Set how many workers run, idle ones go first: make scale service=worker-celery-email workers=2
+	@$(bin)/python scripts/scale.py $(if $(service),$(service),$(error name one: make scale service=worker-celery-email workers=2)) $(if $(workers),$(workers),$(error how many: make scale service=$(service) workers=2)) $(if $(patience),--patience $(patience))
 
 .PHONY: down
 down: ## Stop what `make up` started; queued tasks stay in their volume

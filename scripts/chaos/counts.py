@@ -1,8 +1,11 @@
 """Counts what came of one side of a scenario, and judges the template by it."""
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from chaos.ledger import Events
 from chaos.subjects import Kind, Side
+from chaos.traces import Whereabouts
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,57 @@ class Counts:
     problems: list[str] = field(default_factory=list)
 
 
+class Bounded(Protocol):
+    """What counting needs to know of a scenario."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def seconds(self) -> float:
+        """The bound of its run."""
+
+    @property
+    def may_exit(self) -> bool:
+        """Whether the fault itself ends a worker."""
+
+
+class Counted(Protocol):
+    """What counting needs to know of a run; the attributes are those of `chaos.subjects.Side`."""
+
+    kind: Kind
+    sent: list[str]
+    poison: set[str]
+    notes: list[str]
+    problems: list[str]
+    recovery: float | None
+    recovery_counts: bool
+
+    @property
+    def scenario(self) -> Bounded:
+        """The scenario."""
+
+    @property
+    def ledger(self) -> Events:
+        """What its tasks did."""
+
+
 def count(side: Side) -> Counts:
     """Stop the workers where they are, read the server and the ledger a last time, and count."""
     side.freeze()
     side.ledger.read()
-    kept = side.whereabouts()
+    return tally(side, side.whereabouts(), exits=sum(worker.exits for worker in side.workers))
+
+
+def tally(side: Counted, kept: Whereabouts, *, exits: int) -> Counts:
+    """Count what stands still.
+
+    Args:
+        side: the run.
+        kept: which messages its Redis still holds.
+        exits: how often a worker ended by itself.
+    """
     ran = {task_id for task_id, ends in side.ledger.ends.items() if ends}
     missing = set(side.sent) - ran
     counts = Counts(
@@ -62,7 +111,7 @@ def count(side: Side) -> Counts:
         lost=len(missing - kept.waiting - kept.dead),
         run_twice=sum(len(side.ledger.ends[each]) > 1 for each in side.sent),
         effects_twice=sum(len(side.ledger.effects[each]) > 1 for each in side.sent),
-        exits=sum(worker.exits for worker in side.workers),
+        exits=exits,
         recovery=side.recovery,
         recovery_counts=side.recovery_counts,
         notes=side.notes,
@@ -72,7 +121,7 @@ def count(side: Side) -> Counts:
     return counts
 
 
-def _problems(counts: Counts, side: Side, dead: set[str]) -> list[str]:
+def _problems(counts: Counts, side: Counted, dead: set[str]) -> list[str]:
     promised = {
         f"{counts.lost} lost": counts.lost == 0,
         f"{counts.stuck} not run within {side.scenario.seconds:.0f} s": counts.stuck == 0,

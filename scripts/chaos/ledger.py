@@ -6,38 +6,27 @@ from dataclasses import dataclass, field
 from devstack.valkey import Valkey
 
 
-@dataclass
-class Ledger:
-    """The events of one side of one scenario; times are seconds of the monotonic clock.
+@dataclass(kw_only=True)
+class Events:
+    """What tasks did; times are seconds of one clock.
 
     Args:
-        server: the Valkey that no fault touches.
-        key: the list that this side's workers append to.
+        starts: when each task began, by its id.
+        effects: when its effect happened.
+        ends: when it came to its end.
     """
 
-    server: Valkey
-    key: str
     starts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     effects: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     ends: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    read_so_far: int = 0
-
-    def read(self) -> None:
-        """Take in what was appended since the last time."""
-        with self.server.client() as client:
-            lines: list[bytes] = client.lrange(self.key, self.read_so_far, -1)
-        self.read_so_far += len(lines)
-        for line in lines:
-            kind, task_id, _pid, when = line.decode().split()
-            self.add(kind, task_id, float(when))
 
     def add(self, kind: str, task_id: str, when: float) -> None:
-        """Take in one event, such as one that was seen at another place than the ledger.
+        """Take in one event.
 
         Args:
             kind: "start", "effect" or "end".
             task_id: whose event it is.
-            when: seconds of the monotonic clock.
+            when: seconds.
         """
         {"start": self.starts, "effect": self.effects, "end": self.ends}[kind][task_id].append(when)
 
@@ -48,3 +37,27 @@ class Ledger:
     def total(self, events: dict[str, list[float]]) -> int:
         """How many events there are of one kind, as in `ledger.total(ledger.starts)`."""
         return sum(len(times) for times in events.values())
+
+
+@dataclass
+class Ledger(Events):
+    """The events of one side of one scenario; times are seconds of the monotonic clock.
+
+    Args:
+        server: the Valkey that no fault touches.
+        key: the list that this side's workers append to.
+        read_so_far: how much of it is taken in.
+    """
+
+    server: Valkey
+    key: str
+    read_so_far: int = 0
+
+    def read(self) -> None:
+        """Take in what was appended since the last time."""
+        with self.server.client() as client:
+            lines: list[bytes] = client.lrange(self.key, self.read_so_far, -1)
+        self.read_so_far += len(lines)
+        for line in lines:
+            kind, task_id, _pid, when = line.decode().split()
+            self.add(kind, task_id, float(when))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from rich.table import Column, Table
 
@@ -54,8 +55,16 @@ The files lie in memory where there is /dev/shm: processes are killed here, not 
 """
 
 
+class Named(Protocol):
+    """A scenario, as far as the terminal shows it."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
 def table(
-    scenarios: Sequence[Scenario], kinds: Sequence[str], states: Mapping[Key, str], counts: Mapping[Key, Counts]
+    scenarios: Sequence[Named], kinds: Sequence[str], states: Mapping[Key, str], counts: Mapping[Key, Counts]
 ) -> Table:
     """The table for the terminal: figures where they are there, else how far the scenario is."""
     columns = [Column(head, justify="right", no_wrap=True) for head in SHORT_HEADS]

@@ -4,15 +4,22 @@ import contextlib
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 
-from devstack.valkey import Valkey
+from taskclient.connection import RedisClient
 
 _ID = re.compile(rb'\\*"id\\*": ?\\*"([0-9a-f]{8}-[0-9a-f-]{27})\\*"')  # kombu's `unacked` holds it as escaped JSON
 
 _ATTEMPTS = 10
+
+
+class Server(Protocol):
+    """A server that speaks Redis."""
+
+    def client(self) -> RedisClient:
+        """A new client of the broker's database; the caller closes it."""
 
 
 class Whereabouts:
@@ -35,7 +42,7 @@ class Whereabouts:
         return any(value.endswith(message) for value in self.raw)
 
 
-def whereabouts(server: Valkey) -> Whereabouts:
+def whereabouts(server: Server) -> Whereabouts:
     """Look through the broker's database; the server may need a moment to answer."""
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(redis.RedisError), server.client() as client:

@@ -1,6 +1,7 @@
 """A real RabbitMQ, a real Valkey beside it, and real workers of workerkit's demo service."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +27,11 @@ class Stage:
     server: RabbitMq
     url: str
     valkey: Valkey
+    source: Path
     folder: Path
     workers: list[WorkerProcess] = field(default_factory=list)
 
-    def start(self, *arguments: str, source: Path = DEMO, app: str = "demo_app", **settings: str) -> WorkerProcess:
+    def start(self, *arguments: str, source: Path | None = None, **settings: str) -> WorkerProcess:
         folder = self.folder / str(len(self.workers))
         folder.mkdir()
         environment = {
@@ -39,7 +41,12 @@ class Stage:
             **settings,
         }
         process = WorkerProcess(
-            self.valkey, source, app, folder=folder, arguments=arguments or WORKER, settings=environment
+            self.valkey,
+            source or self.source,
+            "demo_app",
+            folder=folder,
+            arguments=arguments or WORKER,
+            settings=environment,
         )
         process.traces = self.folder / "traces"  # one folder for all workers of a test
         process.traces.mkdir(exist_ok=True)
@@ -47,6 +54,10 @@ class Stage:
         process.start()
         process.wait_ready()
         return process
+
+    def end(self, name: str) -> None:
+        """Let the task `hold` of that name end."""
+        (self.folder / "traces" / f"{name}.end").touch()
 
     def client(self) -> TaskClient:
         return TaskClient(self.url, redis_url=self.valkey.url)
@@ -60,24 +71,37 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[RabbitMq]:
+def engine() -> None:
     if not docker_answers():
         if os.environ.get("CI"):
             pytest.fail("there is no Docker engine to run RabbitMQ, and in CI that is a failure")
         pytest.skip("there is no Docker engine to run RabbitMQ")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(engine: None) -> Iterator[RabbitMq]:
     with RabbitMq() as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo service with the tasks of `more_tasks.py`."""
+    folder = tmp_path_factory.mktemp("source") / "demo"
+    shutil.copytree(DEMO, folder)
+    shutil.copy(Path(__file__).with_name("more_tasks.py"), folder / "demo_tasks")
+    return folder
+
+
 @pytest.fixture
-def stage(rabbitmq: RabbitMq, valkey: Valkey, tmp_path: Path) -> Iterator[Stage]:
+def stage(rabbitmq: RabbitMq, valkey: Valkey, source: Path, tmp_path: Path) -> Iterator[Stage]:
     with rabbitmq.vhost() as url:
-        stage = Stage(rabbitmq, url, valkey, tmp_path)
+        stage = Stage(rabbitmq, url, valkey, source, tmp_path)
         try:
             yield stage
         finally:
             for worker in stage.workers:
-                worker.stop()
+                worker.kill()  # stopping takes seconds; the tests of SIGTERM wait for it
 
 
 @pytest.fixture

@@ -16,5 +16,5 @@ def step(task, **payload):
     return app.signature(f"app.tasks.demo.{task}", kwargs=payload, immutable=True)
 
 
-parallel = chord([step("sleep", name=name, seconds=8) for name in ("two", "three")], step("mark", name="body"), app=app)
+parallel = chord([step("hold", name=name) for name in ("two", "three")], step("mark", name="body"), app=app)
 chain(step("mark", name="one"), parallel, step("mark", name="last"), app=app).apply_async()

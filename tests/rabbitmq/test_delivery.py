@@ -13,6 +13,7 @@ from devstack.waiting import wait_for
 from taskclient.errors import TaskFailed, TaskRevoked
 
 SLEEP, MARK, FAIL = "app.tasks.demo.sleep", "app.tasks.demo.mark", "app.tasks.demo.fail"
+HOLD = "app.tasks.demo.hold"
 
 
 def test_a_task_runs_and_its_result_is_read(worker, client):
@@ -27,7 +28,7 @@ def test_what_is_sent_before_any_worker_ran_is_kept_and_run(stage, client):
 
 
 def test_a_killed_pool_process_costs_no_task(worker, client):
-    sent = client.send(SLEEP, name="victim", seconds=2)
+    sent = client.send(SLEEP, name="victim", seconds=1)
     wait_for(lambda: worker.trace("victim") == ["start"])
     for child in worker.children():
         child.kill()
@@ -37,13 +38,14 @@ def test_a_killed_pool_process_costs_no_task(worker, client):
 
 def test_a_killed_worker_costs_no_task_and_the_next_one_begins_at_once(stage, client, record_property):
     victim = stage.start()
-    sent = client.send(SLEEP, name="victim", seconds=15)  # longer than another worker takes to start
+    sent = client.send(HOLD, name="victim")
     wait_for(lambda: victim.trace("victim") == ["start"])
     other = stage.start()
     victim.kill()
     took = wait_for(lambda: other.trace("victim") == ["start", "start"])
     record_property("seconds until a killed worker's task runs again on RabbitMQ", round(took, 2))
-    assert sent.result(30) == "victim"
+    stage.end("victim")
+    assert sent.result(15) == "victim"
 
 
 def test_a_task_that_kills_its_process_runs_three_times_and_is_a_dead_letter(stage, client):
@@ -80,14 +82,14 @@ def test_a_dead_letter_is_replayed_and_runs(stage, client):
 
 def test_a_countdown_survives_killed_workers_and_is_not_held_by_any(stage, client):
     first = stage.start()
-    sent = client.send(SLEEP, name="later", seconds=0, countdown=8)
+    sent = client.send(SLEEP, name="later", seconds=0, countdown=7)
     began = time.monotonic()
     first.kill()
     second = stage.start()
     second.kill()
     stage.start()
     assert sent.result(30) == "later"
-    assert time.monotonic() - began > 7
+    assert time.monotonic() - began > 6
     assert first.trace("later") == ["start", "end"]
 
 
@@ -114,7 +116,6 @@ def test_plain_celery_sends_without_declaring(stage, worker):
 
 
 def test_what_expires_in_the_queue_is_revoked(stage, client):
-    stage.start().stop()
     sent = client.send(MARK, name="late", expires=1)
     wait_for(lambda: stage.queues() == {"demo": 0, "demo.dead": 1})
     worker = stage.start()
@@ -124,12 +125,11 @@ def test_what_expires_in_the_queue_is_revoked(stage, client):
     assert (client.dead_letters().count(), worker.trace("late")) == (0, [])
 
 
-def test_what_a_worker_rejects_is_a_dead_letter(stage, worker, client, raw_channel):
-    worker.stop()
+def test_what_a_worker_rejects_is_a_dead_letter(stage, client, raw_channel):
     sent = client.send(MARK, name="rejected")
     rejected = wait_for_message(raw_channel)
     raw_channel.basic_reject(rejected.delivery_tag, requeue=False)
-    stage.start()
+    worker = stage.start()
     wait_for(lambda: client.dead_letters().count() == 1, 20)
     assert client.dead_letters().show(sent.id).letter.reason == "failed"
     client.dead_letters().replay(sent.id)
@@ -169,23 +169,27 @@ def test_a_chain_and_a_chord_end_although_the_worker_is_killed(stage):
     wait_for(lambda: victim.trace("two") == victim.trace("three") == ["start"], 20)
     stage.start()
     victim.kill()
+    for name in ("two", "three"):
+        stage.end(name)
     wait_for(lambda: victim.trace("last") == ["run"], 40)
     assert victim.trace("body") == ["run"]
 
 
 def test_a_restarted_broker_runs_nothing_again_that_runs(stage, client):
     worker = stage.start()
-    long = client.send(SLEEP, name="long", seconds=12)
-    short = client.send(SLEEP, name="short", seconds=3)
+    long = client.send(HOLD, name="long")
+    short = client.send(HOLD, name="short")
     wait_for(lambda: worker.trace("long") == worker.trace("short") == ["start"])
     later = client.send(SLEEP, name="later", seconds=0, countdown=2)
     stage.server.kill()
     wait_for(lambda: not worker.is_ready(), 30)
+    stage.end("short")
     wait_for(lambda: worker.trace("short") == ["start", "end"])
     stage.server.start()
     wait_for(worker.is_ready, 40)
     assert client.send(SLEEP, name="next", seconds=0).result(20) == "next"
     assert later.result(20) == "later"
+    stage.end("long")
     assert (long.result(30), short.result(5)) == ("long", "short")
     wait_for(lambda: stage.queues() == {"demo": 0, "demo.dead": 0})
     time.sleep(2)
@@ -194,17 +198,18 @@ def test_a_restarted_broker_runs_nothing_again_that_runs(stage, client):
 
 
 def test_sigterm_lets_a_short_task_finish(worker, client):
-    sent = client.send(SLEEP, name="short", seconds=3)
+    sent = client.send(SLEEP, name="short", seconds=2)
     wait_for(lambda: worker.trace("short") == ["start"])
     worker.terminate()
     assert wait_for(lambda: not worker.alive()) < 10
     assert (worker.exit_code(), sent.result(1)) == (0, "short")
 
 
-def test_sigterm_puts_back_what_does_not_finish(stage, worker, client):
+def test_sigterm_puts_back_what_does_not_finish(stage, client):
+    worker = stage.start(TASK_DRAIN_SECONDS="2")
     names = ["long-1", "long-2", *(f"queued-{n}" for n in range(20))]
     for name in names:
-        client.send(SLEEP, name=name, seconds=15 if name.startswith("long") else 0)
+        client.send(HOLD, name=name)
     wait_for(lambda: worker.trace("long-1") == worker.trace("long-2") == ["start"])
     worker.terminate()
     wait_for(lambda: not worker.alive(), seconds=25)

@@ -7,12 +7,10 @@ from uuid import uuid4
 import pytest
 from amqp import Message
 
-from devstack.services import ROOT
 from devstack.waiting import wait_for
 from taskclient.amqp import declare_queue
 from taskclient.errors import TaskFailed
 
-DEMO = ROOT / "libs/workerkit/tests/server/demo"
 SLEEP, MARK = "app.tasks.demo.sleep", "app.tasks.demo.mark"
 EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
@@ -74,16 +72,19 @@ def test_every_malformed_message_becomes_a_dead_letter_and_the_worker_goes_on(st
     assert "Trying to re-establish" not in worker.log.read_text()
 
 
-@pytest.mark.parametrize("name", ["correlation_id", "reply_to", "message_id", "type", "content_encoding", "header"])
-def test_text_that_is_not_utf_8_does_not_end_the_worker(stage, client, publish, name):
+def test_text_that_is_not_utf_8_does_not_end_the_worker(stage, client, publish):
     worker = stage.start()
     bad = b"\xff\xfe"
-    extra = {"application_headers": {**headers(), bad: "x"}} if name == "header" else {name: bad}
-    publish(Message(body().encode(), **{**JSON, "application_headers": headers(), **extra}))
+    places = ["correlation_id", "reply_to", "message_id", "type", "content_encoding", "header"]
+    for place in places:
+        extra = {"application_headers": {**headers(), bad: "x"}} if place == "header" else {place: bad}
+        text = body(kwargs={"name": place}).encode()
+        publish(Message(text, **{**JSON, "application_headers": headers(), **extra}))
     assert client.send(SLEEP, name="next", seconds=0).result(30) == "next"
     wait_for(lambda: stage.queues() == {"demo": 0, "demo.dead": 0}, 20)
     assert worker.alive()
-    assert client.dead_letters().count() + len(worker.trace("x")) == 1
+    ran = [place for place in places if worker.trace(place) == ["run"]]
+    assert client.dead_letters().count() + len(ran) == len(places)
 
 
 def test_a_payload_that_does_not_fit_is_a_dead_letter(worker, client):
@@ -94,16 +95,30 @@ def test_a_payload_that_does_not_fit_is_a_dead_letter(worker, client):
     assert client.dead_letters().show(sent.id).letter.reason == "refused"
 
 
-def test_an_unknown_task_is_parked_until_a_worker_knows_it(stage, client, tmp_path):
+def test_an_unknown_task_is_parked_until_a_worker_knows_it(stage, client, source, tmp_path):
     old = stage.start()
     client.send("app.tasks.demo.brand_new", name="parked")
     wait_for(lambda: stage.valkey.client().llen("worker:demo:parked:app.tasks.demo.brand_new") == 1)
     assert stage.queues() == {"demo": 0, "demo.dead": 0}
-    old.stop()
-    new = _with_a_new_task(tmp_path)
-    worker = stage.start(source=new)
+    old.kill()
+    worker = stage.start(source=_with_a_new_task(source, tmp_path))
     wait_for(lambda: worker.trace("parked") == ["run"], 30)
     assert stage.valkey.client().exists("worker:demo:parked", "worker:demo:parked:app.tasks.demo.brand_new") == 0
+
+
+def test_a_message_that_nobody_knew_for_a_month_becomes_a_dead_letter(stage, worker, client):
+    parked = "worker:demo:parked:app.tasks.demo.gone"
+    client.send("app.tasks.demo.gone", task_id="old")
+    with stage.valkey.client() as redis:
+        wait_for(lambda: redis.llen(parked) == 1)
+        head, _, raw = redis.lpop(parked).partition(b"\n")
+        queue, _, since = head.partition(b"\t")
+        month_ago = int(since) - 31 * 86_400_000
+        redis.lpush(parked, b"%s\t%d\n%s" % (queue, month_ago, raw))
+        redis.sadd("worker:demo:parked", "app.tasks.demo.gone")
+        wait_for(lambda: redis.zscore("worker:demo:dead", "old") is not None, 30)
+        assert redis.exists(parked) == 0
+    assert client.dead_letters("demo").show("old").letter.reason == "unknown task"
 
 
 def test_parked_messages_are_offered_and_parked_again(stage, worker, client):
@@ -113,9 +128,9 @@ def test_parked_messages_are_offered_and_parked_again(stage, worker, client):
     wait_for(lambda: stage.valkey.client().llen("worker:demo:parked:app.tasks.demo.brand_new") == 1)
 
 
-def _with_a_new_task(tmp_path):
+def _with_a_new_task(source, tmp_path):
     folder = tmp_path / "new"
-    shutil.copytree(DEMO, folder)
+    shutil.copytree(source, folder)
     code = folder / "demo_tasks/demo.py"
     code.write_text(
         code.read_text()

@@ -5,10 +5,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
-_OF_THE_BROKER = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
+#: Header of a message that goes on from another one: its task's retries, and how often that was delivered, as in "0:2".
+DELIVERIES_BEFORE: Final = "x-deliveries-before"
+_OF_THE_BROKER = (
+    *("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count"),
+    DELIVERIES_BEFORE,  # of the worker, rather; a letter that is replayed begins anew
+)
 _PROPERTIES = ("correlation_id", "reply_to", "priority", "expiration", "message_id", "type", "app_id")
 
 

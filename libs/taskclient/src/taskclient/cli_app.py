@@ -1,4 +1,4 @@
-"""The commands `tasks send`, `tasks run`, `tasks status` and `tasks list`; `tasks dead` has its own module."""
+"""The commands `tasks send`, `tasks run`, `tasks status` and `tasks list`; the others have modules of their own."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from taskclient import cli_help
 from taskclient.cli_dead import app as dead
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import full_name, open_client, parse_payload, parse_time
+from taskclient.cli_operate import adopt_unacked, list_workers
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
 from taskclient.cli_run import show_run
@@ -24,6 +25,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dead)
+app.command("workers", help=cli_help.WORKERS, epilog=cli_help.EPILOG)(list_workers)
+app.command("adopt-unacked", help=cli_help.ADOPT, epilog=cli_help.EPILOG)(adopt_unacked)
 
 
 @app.command(help=cli_help.SEND, epilog=cli_help.EPILOG)

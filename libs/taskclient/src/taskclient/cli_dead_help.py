@@ -75,7 +75,8 @@ Examples:
   tasks dead parked
   tasks dead parked --service email --json
 
-No worker knows these names yet. The messages come back by themselves when one does."""
+No worker knows these names yet. The messages come back by themselves when one does; after 30 days they become dead
+letters with the reason 'unknown task'."""
 
 OFFER = """Put all parked messages of a task back into their queues now.
 

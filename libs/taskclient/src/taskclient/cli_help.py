@@ -44,3 +44,25 @@ LIST = """List all tasks that workers have published, with queue, service and pa
 Examples:
   tasks list
   tasks list --json"""
+
+WORKERS = """List the workers at work, those that hold the fewest messages first.
+
+\b
+Examples:
+  tasks workers
+  tasks workers --service email --json
+
+One line for each worker process on Redis: its host (in a container the beginning of its id, in Kubernetes the pod's
+name) and how many messages it has taken and not finished. One that holds none is idle."""
+
+ADOPT = """Put back what workers of plain Celery had taken from Redis and not finished.
+
+\b
+Examples:
+  tasks adopt-unacked --dry-run
+  tasks adopt-unacked --queue celery --queue mails
+
+For the move from plain Celery to this transport, which does not look into the keys `unacked` and `unacked_index`. Stop
+all plain workers first: what they still run would run twice. Messages go to the front of their queues, byte for byte;
+what cannot be read or has no queue stays where it is. The command may be repeated. It asks before it begins; --yes
+answers."""

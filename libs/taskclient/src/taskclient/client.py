@@ -1,22 +1,26 @@
 """The client: sends any task by name and payload, and follows it by its id."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
+from taskclient.batch import build_batch, push_batch
 from taskclient.catalog import CatalogEntry, read_catalog
 from taskclient.connection import broker_errors, connect
 from taskclient.dead_letters import DeadLetters
 from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
-from taskclient.message import build_message
+from taskclient.letters import SERVICES_KEY
+from taskclient.message import Template, build_message
 from taskclient.names import queue_of
-from taskclient.producer import MAX_MEMORY, Producer, max_backlog_from_environment
+from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Producer, max_backlog_from_environment
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
+from taskclient.unacked import Adopted, adopt_unacked, plain_consumers
 from taskclient.urls import default_result_url, is_amqp, redis_of
+from taskclient.workers import Worker, workers
 from taskclient.workflow import WorkflowRun
 
 if TYPE_CHECKING:
@@ -166,6 +170,52 @@ class TaskClient:
             self._push(queue, message)
         return TaskHandle(task_id, self._results, name)
 
+    def send_many(
+        self,
+        name: str,
+        payloads: Iterable[Mapping[str, Any]],
+        *,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        expires: float | datetime | None = None,
+        correlation_id: str | None = None,
+        task_ids: Sequence[str] | None = None,
+        queue: str | None = None,
+    ) -> list[TaskHandle]:
+        """Send many tasks of one name, some hundreds in each round trip.
+
+        All payloads are looked at before the first one is sent, so a bad one means that nothing is sent.
+
+        Args:
+            name: the task's name, as in `app.tasks.email.send_email`.
+            payloads: the arguments by name, one object for each task.
+            eta: earliest start of all, with a time zone.
+            countdown: earliest start of all, in seconds from now, instead of `eta`.
+            expires: seconds from now, or a time with a time zone, after which they are revoked instead of run.
+            correlation_id: what ties them to a request in the logs; each task's own id by default.
+            task_ids: as many as payloads; new UUIDs by default.
+            queue: another queue than the one that follows from the name.
+
+        Returns:
+            A handle on each task, in the order of the payloads.
+
+        Raises:
+            InvalidTaskName: the name has not the form `app.tasks.<module>.<task>`.
+            BatchRefused: payloads without a JSON form or too large, with their positions; nothing was sent.
+            BatchInterrupted: a queue got full, or Redis away, after some were sent; says which.
+            ValueError: a wrong time, or another number of ids than of payloads.
+        """
+        own_queue = queue_of(name)
+        template = Template(name, queue or own_queue, start_time(eta, countdown), end_time(expires))
+        messages = build_batch(template, payloads, task_ids, correlation_id)
+        at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
+        push_batch(lambda *some: self._send_some(name, queue or own_queue, some), messages, at_once)
+        return [TaskHandle(task_id, self._results, name) for task_id in messages]
+
+    def _send_some(self, name: str, queue: str, messages: Sequence[bytes]) -> None:
+        with broker_errors(self._url, f"sending {len(messages)} tasks {name}"):
+            self._push(queue, *messages)
+
     def handle(self, task_id: str) -> TaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""
         return TaskHandle(task_id, self._results)
@@ -186,6 +236,40 @@ class TaskClient:
         """
         with broker_errors(self._url, "reading the catalog"):
             return read_catalog(self._broker)
+
+    def workers(self, service: str | None = None) -> list[Worker]:
+        """The workers there are and what they hold, those that hold the fewest messages first; none on RabbitMQ.
+
+        Args:
+            service: whose, as in `email`; None means those of every service, one service after the other.
+
+        Raises:
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        with broker_errors(self._url, "reading what the workers hold"):
+            names = [service] if service else sorted(name.decode() for name in self._broker.smembers(SERVICES_KEY))
+            return [worker for name in names for worker in workers(self._broker, name)]
+
+    def adopt_unacked(self, queues: Collection[str] = (), *, dry_run: bool = False) -> Adopted:
+        """Put back what workers of plain Celery had taken and not finished; see `taskclient.unacked.adopt_unacked`.
+
+        Raises:
+            ValueError: the broker is RabbitMQ, which does this by itself.
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        if self._publisher:
+            raise ValueError("RabbitMQ itself puts back what a worker had taken; there is nothing to adopt.")
+        with broker_errors(self._url, "putting back what plain workers had taken"):
+            return adopt_unacked(self._broker, queues=queues, dry_run=dry_run)
+
+    def plain_consumers(self) -> list[str]:
+        """The addresses of clients that wait for messages as workers of plain Celery do, as far as Redis tells.
+
+        Raises:
+            BrokerUnavailable: Redis could not be reached.
+        """
+        with broker_errors(self._url, "listing its clients"):
+            return plain_consumers(self._broker)
 
     def dead_letters(self, service: str | None = None) -> DeadLetters:
         """The messages that workers could not run.

@@ -31,6 +31,39 @@ class BrokerFull(BrokerUnavailable):
     """Redis' memory is too full to take more; nothing was sent. Send again later, when there is room."""
 
 
+class BatchRefused(TaskClientError):
+    """Some payloads of a batch cannot be sent; nothing was sent.
+
+    Args:
+        problems: what is wrong with each of them, by its position in the batch, from 0.
+    """
+
+    def __init__(self, problems: dict[int, str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        first = next(iter(self.problems))
+        return f"{len(self.problems)} payloads cannot be sent; nothing was sent. Number {first}: {self.problems[first]}"
+
+
+class BatchInterrupted(BrokerUnavailable):
+    """A batch was sent in part; its cause is the error that ended it.
+
+    Args:
+        problem: what the cause says.
+        sent: ids of the tasks that are in the queue.
+        unsent: ids of those that are not, or of which nobody knows; send them again under the same ids.
+    """
+
+    def __init__(self, problem: str, sent: list[str], unsent: list[str]) -> None:
+        super().__init__(problem, sent, unsent)
+        self.problem, self.sent, self.unsent = problem, sent, unsent
+
+    def __str__(self) -> str:
+        return f"{len(self.sent)} tasks were sent, {len(self.unsent)} were not or may not have been: {self.problem}"
+
+
 class TaskTimeout(TaskClientError, TimeoutError):
     """The wait ended before the task did; the task may still run."""
 

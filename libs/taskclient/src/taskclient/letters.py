@@ -1,6 +1,5 @@
 """A dead letter: one message that could not be run, kept as it was, and the one way in which it is written to Redis."""
 
-import re
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -15,9 +14,6 @@ FAILED: Final = "failed"  # its task failed for good
 TIME_LIMIT: Final = "time limit"  # its task ran into its hard time limit
 DELIVERY_LIMIT: Final = "delivery limit"  # whoever ran it died, too often
 WAITED_TOO_LONG: Final = "waited too long"  # it was older than its task's limit when a worker took it
-
-
-_PLAIN: Final = re.compile(r"[\w.:@/+-]{1,255}", re.ASCII)
 
 
 def dead_key(service: str) -> str:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -53,21 +54,62 @@ def build_message(
         PayloadTooLarge: more than 256 KiB.
         ValueError: the idempotency key is empty or has more than 255 characters.
     """
-    body = b"[[]," + encode_payload(name, payload) + b"," + _EMBED + b"]"
-    message = {
-        "body": base64.b64encode(body).decode(),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {
-            **_headers(name, task_id, eta, expires),
+    shared = _plain_template(name, queue) if eta is None and expires is None else Template(name, queue, eta, expires)
+    return shared.message(payload, task_id=task_id, correlation_id=correlation_id, idempotency_key=idempotency_key)
+
+
+class Template:
+    """What all messages of one task have in common, turned into JSON once.
+
+    Args:
+        name: the task's name.
+        queue: the Redis list that the messages will be pushed to.
+        eta: earliest start, aware.
+        expires: time after which the task is not run any more, aware.
+    """
+
+    def __init__(self, name: str, queue: str, eta: datetime | None = None, expires: datetime | None = None) -> None:
+        self._name, self._eta = name, eta
+        form = '", "content-encoding": "utf-8", "content-type": "application/json", "headers": {'
+        self._head = f"{form}{json.dumps(_headers(name, eta, expires))[1:-1]}, ".encode()
+        self._properties = f', "properties": {{{json.dumps(_properties(queue, expires))[1:-1]}, '.encode()
+
+    def message(
+        self,
+        payload: Mapping[str, Any],
+        *,
+        task_id: str,
+        correlation_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> bytes:
+        """One message; arguments and errors are those of `build_message`."""
+        body = b"[[]," + encode_payload(self._name, payload) + b"," + _EMBED + b"]"
+        headers = {
+            "id": task_id,
+            "root_id": task_id,
+            "origin": f"taskclient{os.getpid()}@{_HOST}",
             "kwargsrepr": redacted(payload),
             CORRELATION_HEADER: correlation_id or task_id,
             **_idempotency(idempotency_key),
-            **waits_since(eta),
-        },
-        "properties": _properties(queue, task_id, expires),
-    }
-    return json.dumps(message).encode()
+            **waits_since(self._eta),
+        }
+        # Celery's own use of the word correlation; ours is the header.
+        properties = {"correlation_id": task_id, "delivery_tag": str(uuid4())}
+        parts = (
+            b'{"body": "',
+            base64.b64encode(body),
+            self._head,
+            json.dumps(headers)[1:].encode(),
+            self._properties,
+            json.dumps(properties)[1:].encode(),
+            b"}",
+        )
+        return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _plain_template(name: str, queue: str) -> Template:
+    return Template(name, queue)
 
 
 def waits_since(eta: datetime | None) -> dict[str, float]:
@@ -82,11 +124,10 @@ def redacted(fields: Iterable[str]) -> str:
     return text if len(text) <= _REPR_LENGTH else text[: _REPR_LENGTH - 3] + "..."
 
 
-def _headers(name: str, task_id: str, eta: datetime | None, expires: datetime | None) -> dict[str, Any]:
+def _headers(name: str, eta: datetime | None, expires: datetime | None) -> dict[str, Any]:
     return {
         "lang": "py",
         "task": name,
-        "id": task_id,
         "shadow": None,
         "eta": eta and eta.isoformat(),
         "expires": expires and expires.isoformat(),
@@ -94,10 +135,8 @@ def _headers(name: str, task_id: str, eta: datetime | None, expires: datetime | 
         "group_index": None,
         "retries": 0,
         "timelimit": [None, None],
-        "root_id": task_id,
         "parent_id": None,
         "argsrepr": "()",
-        "origin": f"taskclient{os.getpid()}@{_HOST}",
         "ignore_result": None,  # the task's own setting decides; False would overrule it
         "replaced_task_nesting": 0,
         "stamped_headers": None,
@@ -114,15 +153,13 @@ def _idempotency(key: str | None) -> dict[str, str]:
     return {IDEMPOTENCY_HEADER: key}
 
 
-def _properties(queue: str, task_id: str, expires: datetime | None) -> dict[str, Any]:
+def _properties(queue: str, expires: datetime | None) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "correlation_id": task_id,  # Celery's own use of the word; ours is the header
         "reply_to": "",  # only the rpc result backend answers there
         "delivery_mode": 2,
         "delivery_info": {"exchange": "", "routing_key": queue},
         "priority": 0,
         "body_encoding": "base64",
-        "delivery_tag": str(uuid4()),
     }
     if expires is not None:
         milliseconds = (expires - datetime.now(UTC)).total_seconds() * 1000

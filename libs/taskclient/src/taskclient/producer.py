@@ -13,11 +13,12 @@ from taskclient.errors import BrokerFull, QueueFull
 MAX_BACKLOG = 1_000_000  # messages; about 1 GB of Redis' memory at 1 KB each
 MAX_MEMORY = 0.8  # of maxmemory; the rest is for what workers must write: results, retries, dead letters
 LOOK_SECONDS = 1.0
+MOST_AT_ONCE = 500  # messages: Lua's unpack is limited, and Redis does nothing else meanwhile
 
 # One step, so that nothing is pushed that was refused. An ACL may forbid INFO (then the memory is not looked at) and
 # the lists of other priorities (then they are not counted), hence pcall; what LPUSH says is passed on as it is.
 _PUSH = r"""
-local message, max_backlog, max_memory = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local max_backlog, max_memory = tonumber(ARGV[1]), tonumber(ARGV[2])
 if max_memory > 0 then
   local info = redis.pcall('INFO', 'memory')
   if type(info) == 'string' then
@@ -31,9 +32,9 @@ if max_backlog > 0 then
     local length = redis.pcall('LLEN', KEYS[1] .. '\6\22' .. priority)
     if type(length) == 'number' then backlog = backlog + length end
   end
-  if backlog >= max_backlog then return {'backlog', backlog} end
+  if backlog + #ARGV - 2 > max_backlog then return {'backlog', backlog} end
 end
-return redis.pcall('LPUSH', KEYS[1], message)
+return redis.pcall('LPUSH', KEYS[1], unpack(ARGV, 3))
 """
 _PUSH_SHA = hashlib.sha1(_PUSH.encode(), usedforsecurity=False).hexdigest()
 
@@ -69,17 +70,21 @@ class Producer:
         self._next_look = 0.0
         self._full: str | None = None  # what the last look at the memory found, until the next one
 
-    def push(self, queue: str, message: bytes) -> None:
-        """Push one message, in one round trip that is never repeated.
+    def push(self, queue: str, *messages: bytes) -> None:
+        """Push all messages or none, in one round trip that is never repeated.
+
+        Args:
+            queue: the list.
+            messages: at most `MOST_AT_ONCE`.
 
         Raises:
-            QueueFull: the queue's backlog is at its limit; nothing was pushed.
+            QueueFull: the queue's backlog is at its limit, or these messages would bring it above; nothing was pushed.
             BrokerFull: Redis' memory is above its limit, or used up; nothing was pushed.
             redis.RedisError: no connection (nothing was sent), a refusal (nothing was pushed), or `ReplyLost`.
         """
         max_memory = self._memory_to_look_at()
         try:
-            answer = self._call(1, queue, message, self._max_backlog, max_memory)
+            answer = self._call(1, queue, self._max_backlog, max_memory, *messages)
         except redis.OutOfMemoryError as error:  # type: ignore[attr-defined]  # not in the stubs
             raise BrokerFull(_memory_advice("Redis has used up its maxmemory")) from error
         except redis.RedisError:

@@ -8,7 +8,7 @@ from amqp import PreconditionFailed
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from taskclient.amqp import declare_delays, declare_queue
-from taskclient.amqp_message import to_raw
+from taskclient.amqp_message import DELIVERIES_BEFORE, to_raw
 from taskclient.letters import DELIVERY_LIMIT, UNREADABLE
 from workerkit import amqp, amqp_verdicts
 from workerkit.amqp_dead import DeadMessages
@@ -18,6 +18,7 @@ from workerkit.transport import guard
 
 log = structlog.get_logger("worker")
 _EARLY_SECONDS = 1.0  # a start that is nearer is waited for here
+_MOST_DIGITS = 3
 _CeleryBlueprint: Any = CeleryConsumer.Blueprint
 _CONDEMNED = "it was delivered too often: whoever ran it died each time"
 
@@ -79,26 +80,27 @@ class Consumer(WorkerConsumer):
 
         def on_message(message: Any) -> None:
             queue = amqp.queue_of(message, self.app.amqp.queues.consume_from)
-            raw = to_raw(message, queue)
-            if not self._decided(message, raw):
+            raw, deliveries = to_raw(message, queue), _deliveries(message)
+            before = _before(message)
+            if not self._decided(message, raw, deliveries, before):
                 mark(message, raw)
                 self._redelivery.watch(message, raw)
+                _note(message, deliveries + before)
                 handle(message)
 
         return on_message
 
-    def _decided(self, message: Any, raw: bytes) -> bool:
+    def _decided(self, message: Any, raw: bytes, deliveries: int, before: int) -> bool:
         """Whether a verdict keeps the message from being run."""
         try:
             checked = guard.read(raw)
         except guard.Unreadable as error:
             amqp_verdicts.bury(message, UNREADABLE, str(error))
             return True
-        deliveries = _deliveries(message)
         message.headers = checked["headers"]  # without what AMQP can say and JSON cannot
         if deliveries and self._redelivery.settled(message, raw, str(message.headers.get("id"))):
             return True
-        if deliveries >= self._limit:
+        if deliveries + before >= self._limit:
             amqp_verdicts.bury(message, DELIVERY_LIMIT, _CONDEMNED)
             return True
         return self._too_early(message, checked)
@@ -115,6 +117,23 @@ def _deliveries(message: Any) -> int:
     """How often it was delivered before, by RabbitMQ's count; on a first delivery the header is somebody else's."""
     count = (message.headers or {}).get("x-delivery-count")
     return count if message.delivery_info.get("redelivered") and isinstance(count, int) else 0
+
+
+def _before(message: Any) -> int:
+    """How often the message was delivered that this one goes on from."""
+    headers = message.headers or {}
+    retries, _, count = str(headers.get(DELIVERIES_BEFORE, "")).partition(":")
+    wanted = retries == str(headers.get("retries") or 0)  # a retry is a new attempt, nobody has died of it yet
+    return int(count) if wanted and count.isdecimal() and len(count) <= _MOST_DIGITS else 0
+
+
+def _note(message: Any, deliveries: int) -> None:
+    """Note on a message what Celery and the task are to know of its deliveries."""
+    # RabbitMQ also says it of a message whose worker has lost its connection, and runs it on: whether somebody runs it
+    # is to be seen from its idempotency key only. Who waits for that is sent anew, hence the header.
+    message.delivery_info["redelivered"] = False
+    if deliveries:
+        message.headers[DELIVERIES_BEFORE] = f"{message.headers.get('retries') or 0}:{deliveries}"
 
 
 def _declare(connection: Any, name: str) -> None:

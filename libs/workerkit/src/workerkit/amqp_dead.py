@@ -15,11 +15,12 @@ from redis.exceptions import RedisError
 from taskclient.amqp import ERRORS, TRANSPORT_OPTIONS, dead_queue
 from taskclient.amqp_message import to_raw
 from taskclient.errors import BrokerUnavailable
-from taskclient.letters import DELIVERY_LIMIT, FAILED, SERVICES_KEY, UNREADABLE
-from taskclient.parked import offer
+from taskclient.letters import DELIVERY_LIMIT, FAILED, SERVICES_KEY, UNKNOWN_TASK, UNREADABLE
+from taskclient.parked import expire_parked, offer
 from workerkit import amqp_verdicts, failures
 from workerkit.broker import broker_client
 from workerkit.transport import guard
+from workerkit.transport.holder import Options
 from workerkit.transport.keys import prefix
 
 log = structlog.get_logger("worker")
@@ -70,7 +71,7 @@ class DeadMessages:
             queues = [dead_queue(name) for name in self._app.amqp.queues.consume_from]
             with Consumer(channel, queues, on_message=self._bury):
                 while not self._ended.is_set():
-                    self._offer()
+                    self._look_after_parked()
                     self._drain(connection, _OFFER_SECONDS)
 
     def _drain(self, connection: Any, seconds: float) -> None:
@@ -104,21 +105,34 @@ class DeadMessages:
         if isinstance(task_id, str):
             self._app.backend.store_result(task_id, TaskRevokedError("expired"), states.REVOKED)
 
-    def _offer(self) -> None:
-        """Put parked messages of tasks that this worker knows back into their queues.
+    def _look_after_parked(self) -> None:
+        """Put parked messages of tasks that this worker knows back into their queues; bury those that nobody knew.
 
-        One worker at a time, and each message leaves Redis after RabbitMQ has confirmed it.
+        One worker at a time, and each message leaves Redis after RabbitMQ has confirmed it, or after its letter.
         """
         service = str(self._app.main)
         parked = f"{prefix(service)}:parked"
         client: Any = broker_client()
         client.sadd(SERVICES_KEY, service)
         names = [name.decode() for name in client.smembers(parked)]
-        for name in [name for name in names if name in self._app.tasks]:
+        for name in names:
             lock = client.lock(f"{parked}:{name}:offering", timeout=_OFFER_LOCK_SECONDS)
             if lock.acquire(blocking=False):
-                offer(client, service, name, amqp_verdicts.publisher().push)
+                if name in self._app.tasks:
+                    offer(client, service, name, amqp_verdicts.publisher().push)
+                else:
+                    self._expire(client, service, name)
                 lock.release()
+
+    def _expire(self, client: Any, service: str, name: str) -> None:
+        days = Options(service).letter_days
+        error = f"no worker knew its task's name for {days:g} days"
+
+        def bury(queue: str, raw: bytes) -> None:
+            amqp_verdicts.write_letter(raw, queue, UNKNOWN_TASK, error)
+            failures.report(self._app, raw, error)
+
+        expire_parked(client, service, name, client.time()[0] - days * 86_400, bury)
 
 
 def _death(message: Any) -> dict[str, Any]:

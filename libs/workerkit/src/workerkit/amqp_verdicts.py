@@ -18,15 +18,15 @@ from redis.exceptions import RedisError
 from taskclient.amqp import Publisher
 from taskclient.amqp_message import to_raw
 from taskclient.errors import BrokerUnavailable
-from taskclient.letters import BURY_LUA, SERVICES_KEY, Letter, dead_key
+from taskclient.letters import BURY_LUA, SERVICES_KEY, dead_key
+from taskclient.parked import PARKED_LUA
 from workerkit import amqp, failures
 from workerkit.broker import broker_client
-from workerkit.transport.describe import describe
+from workerkit.transport.describe import letter_of
 from workerkit.transport.holder import Options
 from workerkit.transport.keys import prefix
 
 log = structlog.get_logger("worker")
-_ERROR_LENGTH = 1000  # characters
 _BURY = (
     BURY_LUA
     + """
@@ -34,11 +34,14 @@ bury(KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), {tonumber(ARGV[5]), 
 redis.call('SADD', KEYS[2], ARGV[8])
 """
 )
-_PARK = """
-redis.call('LPUSH', KEYS[1], ARGV[1])
+_PARK = (
+    PARKED_LUA
+    + """
+redis.call('LPUSH', KEYS[1], parked_entry(ARGV[1], redis.call('TIME')[1] * 1000, ARGV[4]))
 redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('SADD', KEYS[3], ARGV[3])
 """
+)
 
 
 def delay(message: Any, due: float) -> None:
@@ -100,10 +103,8 @@ def write_letter(raw: bytes, queue: str, reason: str, error: str, **known: Any) 
     service = str(current_app.main)
     version = current_app.conf.broker_transport_options.get("version", "")
     about = {"service": service, "version": version, "worker": f"{socket.gethostname()}:{os.getpid()}", "list": queue}
-    letter = Letter(reason=reason, error=error[:_ERROR_LENGTH], **describe(raw), **about, **known)
-    options = Options(service)
-    limits = [int(options.letter_days * 86_400), options.most_letters, options.most_letter_bytes]
-    arguments = [letter.id, letter.model_dump_json(), raw, time.time(), *limits, service]
+    letter = letter_of(raw, reason, error, **about, **known)
+    arguments = [letter.id, letter.model_dump_json(), raw, time.time(), *Options(service).letter_limits(), service]
     client: Any = broker_client()
     client.eval(_BURY, 2, dead_key(service), SERVICES_KEY, *arguments)
     log.warning("a message became a dead letter", letter=letter.id, task=letter.task, reason=reason, error=letter.error)
@@ -118,7 +119,7 @@ def write_parked(raw: bytes, queue: str, task: str) -> None:
     service = str(current_app.main)
     parked = f"{prefix(service)}:parked"
     client: Any = broker_client()
-    client.eval(_PARK, 3, f"{parked}:{task}", parked, SERVICES_KEY, queue.encode() + b"\n" + raw, task, service)
+    client.eval(_PARK, 3, f"{parked}:{task}", parked, SERVICES_KEY, queue, task, service, raw)
 
 
 def publisher() -> Publisher:

@@ -65,7 +65,7 @@ def create_app(
     app.loader.override_backends = dict.fromkeys(("redis", "rediss"), "workerkit.result_backend:ResultBackend")
     app.conf.update(conf)
     logs.configure(service, level=settings.log_level, fmt=settings.log_format)
-    task_logs.connect(arguments=settings.log_arguments)
+    task_logs.connect(arguments=settings.log_arguments, sample=settings.log_sample)
     _add_steps(app, service, settings)
     return app
 

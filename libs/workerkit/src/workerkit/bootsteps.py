@@ -17,6 +17,7 @@ from workerkit.health import DISCONNECTED, DRAINING, READY, Health
 
 log = structlog.get_logger("worker")
 _TICK_SECONDS = 1.0
+_LOOK_SECONDS = 0.2  # until a SIGTERM is acted upon
 
 
 def catalog(app: Any, service: str) -> list[CatalogEntry]:
@@ -51,16 +52,13 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
             _publish(c.app, service)
             if isinstance(c.pool, solo.TaskPool):
                 health.excused = lambda: bool(state.active_requests)
-            c.timer.call_repeatedly(_TICK_SECONDS, self._tick, (c,))
+            c.timer.call_repeatedly(_TICK_SECONDS, health.tick)
+            c.timer.call_repeatedly(_LOOK_SECONDS, drain.look, (c,))
             c.call_soon(drain.look, c)  # before the loop asks for the first message
             health.enter(DRAINING if drain.begun else READY)
 
         def stop(self, c: Any) -> None:  # noqa: ARG002  - Celery's signature
             health.enter(DRAINING if drain.begun else DISCONNECTED)
-
-        def _tick(self, c: Any) -> None:
-            health.tick()
-            drain.look(c)
 
     return ConnectionStep
 

@@ -59,7 +59,7 @@ class Drain:
         platforms.signals["SIGTERM"] = on_sigterm
 
     def look(self, consumer: Any) -> None:
-        """Drain if SIGTERM came, again if the connection is a new one; the loop calls it about once a second."""
+        """Drain if SIGTERM came, again if the connection is a new one; the loop calls it several times a second."""
         if self._deadline is None or self._connection is consumer.connection:
             return
         self._connection = consumer.connection

@@ -1,6 +1,7 @@
 """Tells callers about messages that became dead letters without being run, and operators when there are too many."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -53,7 +54,9 @@ def report(app: "Celery[Any]", raw: bytes, problem: str) -> None:
     try:
         app.backend.mark_as_failure(str(request.id), NotRun(problem), request=request)
     except Exception:  # the letter is written; a result that cannot be stored must not end the worker
-        log.exception("the failure of a message is not stored", task_id=request.id)
+        log.exception("those who wait for a message are not all told of its failure", task_id=request.id)
+        with suppress(Exception):  # its own caller at least, whatever is wrong with chain or chord
+            app.backend.mark_as_failure(str(request.id), NotRun(problem), request=Context(id=request.id))
 
 
 def _request(message: Any) -> Context:

@@ -1,7 +1,9 @@
 """Logging: one JSON object a line in containers, readable on a terminal, each line with its task's id."""
 
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -11,8 +13,21 @@ from celery import signals
 _SILENT = {"celery.app.trace": logging.CRITICAL, "celery.worker.strategy": logging.WARNING}
 
 
+class _Stderr:
+    """Writes a line by one system call: a lock could be taken at the moment when a pool process is forked."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError):  # nobody reads any more: no reason to fail a task
+            os.write(2, line.encode("utf-8", "replace") + b"\n")
+
+    debug = info = warning = error = critical = msg
+
+
 def configure(service: str, *, level: str, fmt: str) -> None:
-    """Send structlog and the standard library's logging through one handler on stderr.
+    """Send structlog and the standard library's logging to stderr, both in the same form.
 
     Args:
         service: the service's name, in every line.
@@ -31,17 +46,7 @@ def configure(service: str, *, level: str, fmt: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_service,
     ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *common,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+    _configure_structlog(common, readable=is_readable(fmt), level=level)
     _install_handler(common, readable=is_readable(fmt), level=level)
     signals.setup_logging.connect(_keep_ours, weak=False, dispatch_uid="workerkit.logs")
 
@@ -51,17 +56,28 @@ def is_readable(fmt: str) -> bool:
     return fmt == "console" or (fmt == "auto" and sys.stderr.isatty())
 
 
-def _install_handler(common: list[structlog.typing.Processor], *, readable: bool, level: str) -> None:
-    render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if readable
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+def _configure_structlog(common: list[structlog.typing.Processor], *, readable: bool, level: str) -> None:
+    # Not by way of the standard library's logging, which costs more than all the rest of a log line.
+    structlog.configure(
+        processors=[*common, *_render(readable=readable)],
+        logger_factory=_Stderr,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
     )
+
+
+def _render(*, readable: bool) -> list[structlog.typing.Processor]:
+    if readable:
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+
+
+def _install_handler(common: list[structlog.typing.Processor], *, readable: bool, level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_render(readable=readable)],
         )
     )
     logging.captureWarnings(capture=True)  # a warning is a line like any other

@@ -17,7 +17,7 @@ from taskclient.connection import OPTIONS, RedisClient
 log = structlog.get_logger("worker")
 _KEY_PREFIX = "workerkit:rate:"
 _BURST_SECONDS = 0.1  # so much may start at once, or at high rates every message would be put off for milliseconds
-_GRACE_SECONDS = 0.25  # a message that comes back so late still has its booked start
+GRACE_SECONDS = 0.25  # a message that comes back so late still has its booked start
 _KEPT_SECONDS = 3600  # bookings of messages that never came back
 _ASK_AGAIN_SECONDS = 1.0  # while Redis is away
 _TIMEOUT_SECONDS = 1.0  # the worker's loop stands still for as long
@@ -96,13 +96,14 @@ class RateLimit:
         ValueError: the limit is none.
     """
 
-    def __init__(self, client: RedisClient, task: str, limit: str) -> None:
+    def __init__(self, client: RedisClient, task: str, limit: str, *, grace: float = GRACE_SECONDS) -> None:
         starts = per_second(task, limit)
         self._task = task
         self._keys = [f"{_KEY_PREFIX}{task}", f"{_KEY_PREFIX}{task}:booked"]
         self._interval = 1e6 / starts
         self._burst = max(1.0, starts * _BURST_SECONDS)
         self._take: Any = client.register_script(_TAKE)
+        self._grace = int(grace * 1e6)
         self._ask_again = 0.0
 
     def due(self, message_id: str) -> float | None:
@@ -118,7 +119,7 @@ class RateLimit:
         """
         if time.monotonic() < self._ask_again:
             return _later()
-        arguments = [message_id, self._interval, self._burst, int(_GRACE_SECONDS * 1e6), int(_KEPT_SECONDS * 1e6)]
+        arguments = [message_id, self._interval, self._burst, self._grace, int(_KEPT_SECONDS * 1e6)]
         try:
             due = int(self._take(keys=self._keys, args=arguments))
         except redis.RedisError as error:

@@ -1,10 +1,16 @@
 """Beat's scheduler: RedBeat, which keeps its schedule in Redis and may run twice, with a health file."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import structlog
 from redbeat import RedBeatScheduler
+from redbeat.schedulers import acquire_distributed_beat_lock
+from redis.exceptions import LockNotOwnedError
 
-from workerkit.health import READY, Health, health_file
+from workerkit.health import READY, STARTING, Health, health_file
+
+log = structlog.get_logger("beat")
 
 
 class Scheduler(RedBeatScheduler):  # type: ignore[misc]  # redbeat publishes no types
@@ -18,7 +24,14 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]  # redbeat publishes no
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due, and say that the loop turned."""
-        seconds: float = super().tick(*args, **kwargs)
+        try:
+            seconds: float = super().tick(*args, **kwargs)
+        except LockNotOwnedError:  # the broker was away for longer than the lock lasts, and the tick waited for it
+            log.warning("the lock is lost; waiting for it as a second beat does")
+            self._ready = False
+            self._health.enter(STARTING)
+            acquire_distributed_beat_lock(SimpleNamespace(scheduler=self))  # it asks for what has a scheduler
+            return 0.0
         if self._ready:
             self._health.tick()
         else:

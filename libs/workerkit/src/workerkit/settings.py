@@ -68,6 +68,7 @@ class WorkerSettings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else json")
+    log_sample: float = Field(1.0, ge=0, le=1, description="share of the lines `task succeeded` that are written")
     log_arguments: bool = Field(False, description="log the values of task arguments; they may be personal data")
 
     def __init__(self, **values: Any) -> None:

@@ -9,12 +9,14 @@ from celery.worker import state
 from celery.worker.strategy import default
 
 from taskclient.letters import WAITED_TOO_LONG
+from taskclient.urls import is_amqp
 from workerkit import verdicts
 from workerkit.broker import redis_url
 from workerkit.queue_wait import epoch, waited
-from workerkit.rate_limit import RateLimit, connect
+from workerkit.rate_limit import GRACE_SECONDS, RateLimit, connect
 
 log = structlog.get_logger("worker")
+_AMQP_GRACE_SECONDS = 1.5  # RabbitMQ delays by whole seconds
 Headers = Mapping[str, Any]
 Check = Callable[[Any, Headers], bool]  # (message, headers) -> the message is settled and must not be run
 
@@ -25,29 +27,31 @@ def strategy(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[...
     A task without them gets Celery's own handler and pays nothing.
     """
     run: Callable[..., Any] = default(task, app, consumer, **options)
-    checks = _checks(task)
+    checks = checks_of(task)
     if not checks:
         return run
 
     def on_message(message: Any, body: Any, *callbacks: Any) -> Any:
         headers = message.headers if body is None else body  # the old protocol has them in the body
-        if _is_wanted(headers) and any(check(message, headers) for check in checks):
+        if is_wanted(headers) and any(check(message, headers) for check in checks):
             return None
         return run(message, body, *callbacks)
 
     return on_message
 
 
-def _checks(task: Any) -> list[Check]:
+def checks_of(task: Any) -> list[Check]:
+    """What is asked before a message of this task is run; most tasks have none."""
     checks: list[Check] = []
     if task.max_queue_wait is not None:
         checks.append(_queue_wait(task.name, task.max_queue_wait))
     if task.global_rate_limit is not None:
-        checks.append(_rate(RateLimit(connect(redis_url()), task.name, task.global_rate_limit)))
+        grace = _AMQP_GRACE_SECONDS if is_amqp(str(task.app.conf.broker_url)) else GRACE_SECONDS
+        checks.append(_rate(RateLimit(connect(redis_url()), task.name, task.global_rate_limit, grace=grace)))
     return checks
 
 
-def _is_wanted(headers: Headers) -> bool:
+def is_wanted(headers: Headers) -> bool:
     """Neither expired nor revoked; Celery's handler settles those that are, so they need no start."""
     expires = epoch(headers.get("expires"))
     return headers.get("id") not in state.revoked and (expires is None or expires > time.time())

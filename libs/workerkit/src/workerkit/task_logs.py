@@ -1,5 +1,6 @@
 """Log lines about tasks: the context of every line, one line for each attempt, correlation from caller to callee."""
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -16,11 +17,12 @@ _started = ContextVar("started", default=0.0)
 _CONTEXT = ("task_id", "task", "attempt", "correlation_id")
 
 
-def connect(*, arguments: bool) -> None:
+def connect(*, arguments: bool, sample: float) -> None:
     """Listen to Celery's task signals.
 
     Args:
         arguments: show argument values in the log; otherwise only their names. They may be personal data.
+        sample: share of the attempts that succeed, from 0 to 1, that have a line; all others always have one.
     """
 
     def bind(task: Task[..., Any], task_id: str, args: Any, kwargs: Any, **_: Any) -> None:
@@ -35,17 +37,18 @@ def connect(*, arguments: bool) -> None:
         if arguments:
             log.info("task started", args=args, kwargs=kwargs)
 
+    def succeeded(**_: Any) -> None:
+        if sample >= 1 or random.random() < sample:  # noqa: S311 - no secret
+            log.info("task succeeded", seconds=_seconds())
+
     signals.task_prerun.connect(bind, weak=False, dispatch_uid="workerkit.bind")
+    signals.task_success.connect(succeeded, weak=False, dispatch_uid="workerkit.succeeded")
     for signal, handler in _HANDLERS.items():
         signal.connect(handler, dispatch_uid=f"workerkit.{handler.__name__}")
 
 
 def _seconds() -> float:
     return round(time.perf_counter() - _started.get(), 4)
-
-
-def _succeeded(**_: Any) -> None:
-    log.info("task succeeded", seconds=_seconds())
 
 
 def _retrying(reason: Any, **_: Any) -> None:
@@ -72,7 +75,6 @@ def _stamp(headers: dict[str, Any], body: Any, **_: Any) -> None:
 
 
 _HANDLERS: dict[Signal, Callable[..., Any]] = {
-    signals.task_success: _succeeded,
     signals.task_retry: _retrying,
     signals.task_failure: _failed,
     signals.task_postrun: _unbind,

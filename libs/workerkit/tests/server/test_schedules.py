@@ -53,3 +53,16 @@ def test_a_second_beat_doubles_nothing_and_takes_over(valkey, start_demo, tmp_pa
     seen = len(worker.trace("tick"))
     wait_for(lambda: len(worker.trace("tick")) >= seen + 3, seconds=30)
     assert second.alive()
+
+
+def test_a_beat_that_has_lost_its_lock_takes_it_again(valkey, start_demo):
+    worker = start_demo(valkey, **schedule(tick=1))
+    beat = start_demo(valkey, *BEAT)
+    wait_for(lambda: worker.trace("tick"))
+    with valkey.client() as redis:
+        assert redis.delete("redbeat::lock") == 1
+    wait_for(lambda: "the lock is lost" in beat.log.read_text())
+    seen = len(worker.trace("tick"))
+    wait_for(lambda: len(worker.trace("tick")) >= seen + 3)
+    wait_for(beat.is_ready)
+    assert beat.alive()

@@ -119,6 +119,16 @@ def test_argument_values_are_logged_if_asked_for(valkey, start_demo):
     assert "hunter4" in loud.log.read_text()
 
 
+def test_lines_of_success_can_be_left_out_and_those_of_failure_not(valkey, start_demo):
+    quiet = start_demo(valkey, LOG_SAMPLE="0")
+    with TaskClient(valkey.url) as client:
+        client.send("app.tasks.demo.mark", name="hunter5").result(10)
+        failing = client.send("app.tasks.demo.big", size=100_000)
+        failing.wait(10)
+    assert "task failed" in [line["event"] for line in lines_of(quiet, failing)]
+    assert "task succeeded" not in quiet.log.read_text()
+
+
 def test_every_line_of_the_log_is_json(worker, client):
     lines_of(worker, client.send("app.tasks.demo.mark", name="x"))
     for line in worker.log.read_text().splitlines():

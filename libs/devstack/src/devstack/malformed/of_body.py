@@ -79,6 +79,8 @@ def of_workflow(make: Maker) -> Iterator[Malformed]:
         for number, value in enumerate(_broken_signatures(make.task)):
             text = dumps(value).decode()
             yield Malformed(f"{key} {number} is {text[:60]}", make.embed(**{key: value}), Expected.MAY_RUN)
+            refused = make.body([[], {}, {**_EMBED, key: value}])  # its failure is told to the others
+            yield Malformed(f"{key} {number} is {text[:60]}, and no arguments", refused)
         yield Malformed(
             f"{key} is 500 lists", make.embed(**{key: "@"}).replace(b'"@"', nested(500).encode()), Expected.MAY_RUN
         )
@@ -111,6 +113,8 @@ def _broken_signatures(task: str) -> list[Any]:
         [{"task": "app.tasks.nobody.knows", "args": [], "kwargs": {}, "options": {}, "subtask_type": None}],
         [{"task": task, "args": [], "kwargs": {}, "options": {"countdown": "x", "queue": 7, "priority": "x"}}],
         [{"task": task, "args": [], "kwargs": {}, "options": {"eta": 7}, "subtask_type": "group"}],
+        [{"task": task, "args": [], "kwargs": {}, "options": {"chord": 7, "task_id": "c"}, "subtask_type": None}],
+        [{"task": task, "args": [], "kwargs": {}, "options": {"chord": {}, "task_id": []}, "subtask_type": None}],
         [{"task": "celery.group", "args": [], "kwargs": {"tasks": 7}, "options": {}, "subtask_type": "group"}],
         [{"task": "celery.chain", "args": [], "kwargs": {"tasks": []}, "options": {}, "subtask_type": "chain"}],
         [{"task": "celery.chord", "args": [], "kwargs": {}, "options": {}, "subtask_type": "chord"}],

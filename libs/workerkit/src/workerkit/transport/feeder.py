@@ -16,7 +16,7 @@ from workerkit.transport.link import Link, WakeUp
 from workerkit.transport.pace import Pace
 
 log = structlog.get_logger("worker")
-_FLUSH_SECONDS = 0.005  # an acknowledgement waits no longer for company
+_FLUSH_SECONDS = 0.02  # an acknowledgement waits no longer for the next claim
 _TURN_SECONDS = 0.02  # then other events of the loop get their turn
 _SOON_SECONDS = 0.5  # a message due within this time is delivered, and waits in the worker
 _PATIENCE_SECONDS = 60.0  # a suspect waits no longer for the others to finish
@@ -54,7 +54,6 @@ class Feeder:
         self._kick_pending = False
         self._empty = False  # the lists were, and Redis will tell when they are not any more
         self._look = True
-        self._stepped_at = 0.0
         self._stalls = holder.stalls
         self._blocked_since: float | None = None
         self.kicked.setblocking(False)
@@ -147,7 +146,7 @@ class Feeder:
         return self._blocked_since is not None and now - self._blocked_since < _PATIENCE_SECONDS
 
     def _must_flush(self) -> bool:
-        late = time.monotonic() - self._stepped_at > _FLUSH_SECONDS
+        late = time.monotonic() - self._holder.stepped_at > _FLUSH_SECONDS
         return self._holder.undecided and (late or not self._holder.books.waiting)
 
     def _step(self, want: int) -> int:
@@ -155,7 +154,6 @@ class Feeder:
         lists = self._lists() if want else []
         along = self._blocked_since is not None and not self._must_wait(now)
         step = self._holder.step(self._link, lists, want, along=along)
-        self._stepped_at = now
         if want:
             self._empty = step.claimed < want and not step.blocked
             self._blocked(now if step.blocked else None)

@@ -8,27 +8,29 @@ The protocol: https://docs.celeryq.dev/en/stable/internals/protocol.html
 import base64
 import binascii
 import json
-import math
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from celery.app.task import Context
-from celery.utils.time import maybe_iso8601
-from kombu.utils.json import loads
+from kombu.utils.json import object_hook
+
+from workerkit.transport.fields import (
+    EMBED,
+    HEADERS_1,
+    HEADERS_2,
+    OWN_NAMES,
+    PROPERTIES,
+    Checks,
+    text_or_none,
+    timestamp,
+)
 
 _MOST_UNPACKED = 16 * 1024 * 1024  # bytes of a compressed body
 _COMPRESSIONS = {"application/x-gzip", "gzip", "zlib"}
-_TEXT_LENGTH = 4096
-_ID_LENGTH = 255
 _DEEPEST = 100  # levels of lists and objects
 _SHOWN = 100  # characters of a wrong value in an error
-_MOST_RETRIES = 1_000_000
-_MOST_SECONDS = 1e9
-_YEARS = range(1971, 9999)  # beyond them, a time zone's offset may leave what Python can hold
 _BODY = ("args", "kwargs", "embed")
-_LIMITS = ("hard", "soft")
+_CELERY_JSON = json.JSONDecoder(object_hook=object_hook)
 
 
 class Unreadable(ValueError):
@@ -61,16 +63,18 @@ def _read(raw: bytes) -> dict[str, Any]:
     properties = _object(message.get("properties", {}), "properties")
     if message.get("content-type") != "application/json":
         raise Unreadable(f"content-type is {_short(message.get('content-type'))}; only application/json is accepted")
-    _check(message, {"content-encoding": _text_or_none}, "")
-    _check(properties, _PROPERTIES, "properties.")
+    if not text_or_none(message.get("content-encoding")):
+        raise Unreadable(f"content-encoding is {_short(message['content-encoding'])}, which it must not be")
+    _check(properties, PROPERTIES, "properties.")
+    packed = "compression" in headers or properties.get("body_encoding") != "base64"
     body = _unpacked(_body(message.get("body"), properties), headers)
-    content = _json(body, "the body", loads)
+    content = _json(body, "the body", _CELERY_JSON.decode)
     if "task" in headers:
         _check_protocol_2(headers, content)
     else:
         _check_protocol_1(_object(content, "the body of a message without a task header"), headers)
     return {
-        "body": base64.b64encode(body).decode(),
+        "body": base64.b64encode(body).decode() if packed else message["body"],
         "content-type": "application/json",
         "content-encoding": "utf-8",
         "headers": headers,
@@ -86,13 +90,13 @@ def content(message: Mapping[str, Any]) -> Any:
     """
     headers = dict(_object(message.get("headers", {}), "headers"))
     properties = _object(message.get("properties", {}), "properties")
-    return _json(_unpacked(_body(message.get("body"), properties), headers), "the body", loads)
+    return _json(_unpacked(_body(message.get("body"), properties), headers), "the body", _CELERY_JSON.decode)
 
 
 def start_time(message: Mapping[str, Any]) -> float | None:
     """When a message that was read may start at the earliest, seconds since 1970; None for at once."""
     eta = message["headers"].get("eta")
-    return _timestamp(eta) if eta else None
+    return timestamp(eta) if eta else None
 
 
 def _json(raw: bytes, what: str, parse: Callable[[Any], Any] = json.loads) -> Any:
@@ -153,7 +157,8 @@ def _unpacked(body: bytes, headers: dict[str, Any]) -> bytes:
 
 
 def _check_protocol_2(headers: dict[str, Any], content: Any) -> None:
-    _check(headers, _HEADERS | _EMBED, "headers.")
+    _require_id(headers, "headers")
+    _check(headers, HEADERS_2, "headers.")
     _refuse_own_names(headers, "headers")
     if not (isinstance(content, list) and len(content) == len(_BODY)):
         raise Unreadable("the body is not [args, kwargs, embed]")
@@ -162,24 +167,29 @@ def _check_protocol_2(headers: dict[str, Any], content: Any) -> None:
         raise Unreadable(f"args is {_kind(args)} instead of a list")
     _object(kwargs, "kwargs")
     if embed is not None:
-        _check(_object(embed, "embed"), _EMBED, "embed.")
+        _check(_object(embed, "embed"), EMBED, "embed.")
         _refuse_own_names(embed, "embed")
 
 
 def _check_protocol_1(body: dict[str, Any], headers: dict[str, Any]) -> None:
     if "task" not in body:
         raise Unreadable("there is no task header, and no task in the body")
-    checks = {**_HEADERS, **_EMBED, **_PROTOCOL_1}
-    _check(body, checks, "body.")
-    _check({**body, **headers}, checks, "headers.")  # Celery lets the headers outrank the body
+    _require_id(body, "body")
+    _check(body, HEADERS_1, "body.")
+    _check(headers, HEADERS_1, "headers.")  # Celery lets the headers outrank the body
     _refuse_own_names(body, "body")
     _refuse_own_names(headers, "headers")
+
+
+def _require_id(fields: Mapping[str, Any], where: str) -> None:
+    if "id" not in fields:
+        raise Unreadable(f"{where}.id is missing")
 
 
 def _refuse_own_names(fields: Mapping[str, Any], where: str) -> None:
     # Celery makes each header an attribute of the task's request, where it would hide the method of that name.
     for name in fields:
-        if callable(getattr(Context, name, None)) or name.startswith("__") or name in _COMPUTED:
+        if name in OWN_NAMES or name.startswith("__"):
             raise Unreadable(f"{where}.{_short(name)} is a name of Celery's own request object")
 
 
@@ -189,10 +199,11 @@ def _delivery_info(properties: Mapping[str, Any]) -> dict[str, str]:
     return {name: known[name] if isinstance(known.get(name), str) else "" for name in ("exchange", "routing_key")}
 
 
-def _check(fields: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]], where: str) -> None:
-    for name, fits in checks.items():
-        if not fits(fields.get(name)):
-            raise Unreadable(f"{where}{name} is {_short(fields.get(name))}, which it must not be")
+def _check(fields: Mapping[str, Any], checks: Checks, where: str) -> None:
+    for name, value in fields.items():
+        fits = checks.get(name)
+        if fits is not None and not fits(value):
+            raise Unreadable(f"{where}{name} is {_short(value)}, which it must not be")
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
@@ -208,143 +219,3 @@ def _kind(value: Any) -> str:
 def _short(value: Any) -> str:
     text = ascii(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _TEXT_LENGTH and value.isprintable()
-
-
-def _id(value: Any) -> bool:
-    return _is_text(value) and len(value) <= _ID_LENGTH
-
-
-def _text_or_none(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not _has_surrogates(value))
-
-
-def _has_surrogates(value: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in value) if not value.isascii() else False
-
-
-def _id_or_none(value: Any) -> bool:
-    return value is None or value == "" or _id(value)
-
-
-def _count(value: Any) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_RETRIES)
-
-
-def _index(value: Any) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53)
-
-
-def _seconds(value: Any) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value is None or (number and math.isfinite(value) and 0 <= value < _MOST_SECONDS)
-
-
-def _limits(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and len(value) == len(_LIMITS) and all(map(_seconds, value)))
-
-
-def _flag(value: Any) -> bool:
-    return value is None or isinstance(value, bool)
-
-
-def _time(value: Any) -> bool:
-    if value is None:
-        return True
-    try:
-        _timestamp(value)
-    except (ValueError, TypeError, OverflowError, AttributeError, OSError):
-        return False
-    return isinstance(value, str)
-
-
-def _timestamp(value: Any) -> float:
-    moment = maybe_iso8601(value)
-    if not isinstance(moment, datetime) or moment.year not in _YEARS:
-        raise ValueError(value)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _names(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(map(_is_text, value)))
-
-
-def _stamps(value: Any) -> bool:
-    return value is None or isinstance(value, dict)
-
-
-def _signature(value: Any) -> bool:
-    """A task to be sent afterwards, as Celery writes it into callbacks, chains and chords."""
-    return (
-        isinstance(value, dict)
-        and _is_text(value.get("task"))
-        and isinstance(value.get("args", []), list)
-        and isinstance(value.get("kwargs", {}), dict)
-        and isinstance(value.get("options") or {}, dict)
-        and (value.get("subtask_type") is None or isinstance(value["subtask_type"], str))
-        and _flag(value.get("immutable"))
-    )
-
-
-def _signatures(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(map(_signature, value)))
-
-
-def _signature_or_none(value: Any) -> bool:
-    return value is None or _signature(value)
-
-
-def _arguments(value: Any) -> bool:
-    return value is None or isinstance(value, list)
-
-
-def _keywords(value: Any) -> bool:
-    return value is None or isinstance(value, dict)
-
-
-_PROPERTIES: dict[str, Callable[[Any], bool]] = {
-    "correlation_id": _id_or_none,
-    "reply_to": _text_or_none,
-    "priority": _index,
-}
-_HEADERS: dict[str, Callable[[Any], bool]] = {
-    "task": _id,
-    "id": _id,
-    "root_id": _id_or_none,
-    "parent_id": _id_or_none,
-    "group": _id_or_none,
-    "group_index": _index,
-    "retries": _count,
-    "eta": _time,
-    "expires": _time,
-    "timelimit": _limits,
-    "argsrepr": _text_or_none,
-    "kwargsrepr": _text_or_none,
-    "shadow": _text_or_none,
-    "origin": _text_or_none,
-    "lang": _text_or_none,
-    "stamped_headers": _names,
-    "stamps": _stamps,
-    "ignore_result": _flag,
-    "replaced_task_nesting": _count,
-    "time_limit": _seconds,
-    "soft_time_limit": _seconds,
-    "headers": _keywords,
-}
-_EMBED: dict[str, Callable[[Any], bool]] = {
-    "callbacks": _signatures,
-    "errbacks": _signatures,
-    "chain": _signatures,
-    "chord": _signature_or_none,
-}
-_PROTOCOL_1: dict[str, Callable[[Any], bool]] = {
-    "args": _arguments,
-    "kwargs": _keywords,
-    "taskset": _id_or_none,
-    "utc": _flag,
-}
-# Set by the worker for each run, so no message may bring them.
-_COMPUTED = {"loglevel", "logfile", "is_eager", "called_directly", "_protected", "_children"}

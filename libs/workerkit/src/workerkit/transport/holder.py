@@ -12,16 +12,16 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from taskclient.letters import UNREADABLE, Letter
-from workerkit.transport.describe import describe, digest
+from taskclient.letters import Letter
+from workerkit.transport.describe import letter_of
 from workerkit.transport.keys import prefix
 from workerkit.transport.link import Link
-from workerkit.transport.scripts import OFFER, STEP, TICK
+from workerkit.transport.scripts import EXPIRE, OFFER, STEP, TICK
 
 _MOST_ACKS = 1000  # in one step, because Lua's unpack is limited
 _MOST_VERDICTS = 100
-_ERROR_LENGTH = 1000  # characters
 _DUE_AT_ONCE = 500
+_EXPIRED_AT_ONCE = 25  # large ones take milliseconds each, in which Redis does nothing else
 _CONDEMNED = "it was delivered too often: whoever ran it died each time"
 
 
@@ -34,7 +34,7 @@ class Options:
         lease_seconds: how long a silent worker still counts as alive.
         delivery_limit: deliveries after which a message is a dead letter, at least 2.
         version: of the service, for dead letters.
-        letter_days: how long dead letters are kept.
+        letter_days: how long dead letters are kept, and how long a message waits for a worker that knows its task.
         most_letters: how many are kept; beyond it the oldest go.
         most_letter_bytes: how large all of them may be together.
     """
@@ -46,6 +46,10 @@ class Options:
     letter_days: float = 30.0
     most_letters: int = 100_000
     most_letter_bytes: int = 64 * 1024 * 1024
+
+    def letter_limits(self) -> list[int]:
+        """The limits of the store of dead letters, as its scripts take them."""
+        return [int(self.letter_days * 86_400), self.most_letters, self.most_letter_bytes]
 
 
 @dataclass(slots=True)
@@ -89,6 +93,7 @@ class Holder:
         self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self.books = Books()
         self.renewed_at = 0.0  # monotonic; the lease was surely valid then
+        self.stepped_at = 0.0  # monotonic; when verdicts were last carried out
         self.moved_at = 0.0  # monotonic; when a message was last claimed or delivered
         self.stalls = 0  # how often what waited here was given back because it did not move
         self.alone = False  # the one message held is a suspect
@@ -107,9 +112,7 @@ class Holder:
             int(options.lease_seconds * 1000),
             options.delivery_limit,
             json.dumps(self._about_me),
-            int(options.letter_days * 86_400),
-            options.most_letters,
-            options.most_letter_bytes,
+            *options.letter_limits(),
         ]
 
     def now(self) -> float:
@@ -157,10 +160,7 @@ class Holder:
 
     def letter(self, held: Held, reason: str, error: str, **known: Any) -> Letter:
         """What is written about a message that dies here; `known` are further fields of a `Letter`."""
-        about = describe(held.raw)
-        if reason == UNREADABLE:  # its id is not to be trusted: another message may have the same
-            about["id"] = f"{about['id']}:{digest(held.raw)[:12]}"
-        return Letter(reason=reason, error=error[:_ERROR_LENGTH], list=held.list, **about, **self._about_me, **known)
+        return letter_of(held.raw, reason, error, list=held.list, **self._about_me, **known)
 
     def decide(self, kind: str, tag: str, a: str = "", b: str = "") -> None:
         """Something else than finished; unknown tags are ignored."""
@@ -193,7 +193,7 @@ class Holder:
             rest = [value for v in verdicts for value in (v.kind, v.tag, v.a, v.b)]
             began = time.monotonic()
             reply = link.run(STEP, lists, [*self._head, want, first, int(along), len(acks), *acks, *rest])
-            self._renewed(began)
+            self.renewed_at = self.stepped_at = began
             for _ in acks:
                 self._acks.popleft()
             for _ in verdicts:
@@ -204,9 +204,6 @@ class Holder:
         for raw in condemned:
             self.on_condemned(raw, _CONDEMNED)
         return Step(bool(unknown), bool(blocked), left, len(claimed) // 3)
-
-    def _renewed(self, began: float) -> None:
-        self.renewed_at = max(self.renewed_at, began)
 
     def _claimed(self, first: int, claimed: Sequence[Any]) -> None:
         for number in range(len(claimed) // 3):
@@ -222,7 +219,7 @@ class Holder:
         """Renew the lease, take over from the dead if `sweep`, move what is due."""
         began = time.monotonic()
         unknown, taken, wait, condemned, parked, full = link.run(TICK, [], [*self._head, int(sweep), _DUE_AT_ONCE])
-        self._renewed(began)
+        self.renewed_at = max(self.renewed_at, began)
         for raw in condemned:
             self.on_condemned(raw, _CONDEMNED)
         names = [name.decode("utf-8", "replace") for name in parked]
@@ -231,6 +228,17 @@ class Holder:
     def offer(self, link: Link, names: Iterable[str]) -> int:
         """Put parked messages of these tasks back into their queues."""
         return int(link.run(OFFER, [], [*self._head, *names]))
+
+    def expire(self, link: Link, names: Iterable[str]) -> tuple[int, bool]:
+        """Make dead letters of some messages that were parked too long; their tasks are unknown here.
+
+        Returns:
+            How many, and whether there may be more.
+        """
+        more, expired = link.run(EXPIRE, [], [*self._head, _EXPIRED_AT_ONCE, *names])
+        for raw in expired:
+            self.on_condemned(raw, f"no worker knew its task's name for {self.options.letter_days:g} days")
+        return len(expired), bool(more)
 
     def reconcile(self, link: Link) -> None:
         """Compare the books with Redis, after a reconnect or after others may have called this process dead.

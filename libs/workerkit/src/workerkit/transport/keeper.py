@@ -12,10 +12,11 @@ from workerkit.transport.link import Link
 
 log = structlog.get_logger("worker")
 _STALL_SECONDS = 0.1
-_BUSY_SECONDS = 0.02
+_BUSY_SECONDS = 0.05
 _LONGEST_SLEEP = 3.0
 _LOOK_SECONDS = 5.0
 _REST_SECONDS = 0.5  # after a failed attempt
+_EXPIRE_SECONDS = 60.0
 
 
 class Keeper:
@@ -39,6 +40,7 @@ class Keeper:
         self._unbroken_since: float | None = None
         self._next_due: float | None = None
         self._rest_until = 0.0
+        self._expire_at = 0.0
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
@@ -52,10 +54,6 @@ class Keeper:
         if self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
         self._close()
-
-    def hurry(self) -> None:
-        """Messages wait or verdicts are pending: look soon whether they move."""
-        self._hurry.set()
 
     def due_at(self, moment: float) -> None:
         """A message was delayed until `moment` (seconds since 1970): be awake then."""
@@ -113,6 +111,7 @@ class Keeper:
         if known:
             count = self._holder.offer(self._open(), known)
             log.info("parked messages are offered again", tasks=known, messages=count)
+        self._expire([name for name in tick.parked if name not in known])
         self.on_letters(tick.letters_percent)
         if tick.taken:
             log.warning("took over messages of a dead worker", messages=tick.taken)
@@ -121,6 +120,15 @@ class Keeper:
                 "others have called this worker dead: its messages may run twice", held=len(self._holder.books.held)
             )
             self._holder.reconcile(self._open())
+
+    def _expire(self, unknown: list[str]) -> None:
+        if not unknown or time.monotonic() < self._expire_at:
+            return
+        expired, more = self._holder.expire(self._open(), unknown)
+        if expired:
+            log.warning("parked messages became dead letters", messages=expired)
+        if not more:  # else the next tick goes on
+            self._expire_at = time.monotonic() + _EXPIRE_SECONDS
 
     def _unstick(self) -> None:
         """What the main thread leaves lying: verdicts that wait, messages claimed ahead that do not move."""
@@ -132,7 +140,7 @@ class Keeper:
                 holder.stalls += 1
                 holder.give_back(self._open())
                 self.kick()
-            elif holder.undecided:
+            elif holder.undecided and time.monotonic() - holder.stepped_at > _BUSY_SECONDS:
                 holder.step(self._open(), [], 0)
         except (RedisError, OSError):
             self._rest_until = time.monotonic() + _REST_SECONDS

@@ -8,7 +8,7 @@ workers and moves delayed messages (`lua/tick.lua`). `registry` hands the holder
 What it touches of kombu beyond its documented interface, all of it pinned by kombu's version and by
 `tests/unit/test_transport_kombu.py`:
 
-- `MultiChannelPoller._fd_to_chan`, `poller`, `eventflags`; `Channel.handlers`, `_in_poll`, `_connparams`
+- `MultiChannelPoller._fd_to_chan`, `fds`, `poller`, `eventflags`; `Channel.handlers`, `_in_poll`, `_connparams`
 - `Channel.active_queues`, `_basic_cancel`, `_tag_to_queue`, `_fanout_queues`, `_disconnect_pools`
 - `Channel._create_client`, `conn_or_acquire`, `_receive_one`
 - `virtual.QoS._on_collect`; `virtual.Transport._callbacks`
@@ -30,6 +30,12 @@ class Poller(_Poller):  # type: ignore[misc]
     """Also watches the descriptors of feeders."""
 
     loop: Any = None  # the event loop, in a worker
+
+    @property
+    def fds(self) -> Any:
+        """What kombu is to hand to the event loop at each turn: what the loop does not watch yet."""
+        watched = self.loop.readers if self.loop is not None else ()
+        return {descriptor: each for descriptor, each in super().fds.items() if descriptor not in watched}
 
     def watch(self, channel: Channel, thing: Any) -> None:
         """Call the channel's feeder when `thing` is readable."""

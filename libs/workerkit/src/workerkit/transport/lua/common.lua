@@ -26,12 +26,13 @@ end
 
 -- Makes a dead letter of a message whose own words are all that is known. The text of the message is only read here,
 -- never written again: cjson would turn [] into {} and large integers into floats.
-local function condemn(list, raw, reason, problem)
+local function condemn(list, raw, reason, problem, task)
   local readable, message = pcall(cjson.decode, raw)
   local headers = readable and type(message) == 'table' and type(message.headers) == 'table' and message.headers or {}
   local letter = cjson.decode(ARGV[5])
   letter.id = plain(headers.id) or redis.sha1hex(raw)
-  letter.task, letter.list, letter.reason, letter.error = plain(headers.task), list, reason, problem
+  letter.task = plain(task) or plain(headers.task)
+  letter.list, letter.reason, letter.error = list, reason, problem
   bury(dead, letter.id, cjson.encode(letter), raw, now / 1000, letter_limits)
   redis.call('HDEL', attempts, redis.sha1hex(raw))
   condemned[#condemned + 1] = raw

@@ -22,7 +22,7 @@ local verdicts = {
   end,
   park = function(list, raw, task)
     redis.call('SADD', parked, task)
-    redis.call('LPUSH', parked .. ':' .. task, list .. '\n' .. raw)
+    redis.call('LPUSH', parked .. ':' .. task, parked_entry(list, now, raw))
   end,
   -- The process that ran it died, or its task asked for another delivery. The first time it goes to the front; later
   -- to the back, because a task that asks for ever must not keep all others waiting.
