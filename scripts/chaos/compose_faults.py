@@ -268,7 +268,7 @@ def two_beats(side: ComposeSide) -> None:
     side.wait(lambda: len(side.ledger.starts) > 3, 30)  # noqa: PLR2004
     began = time.time()
     side.pause(20)
-    ticking = next(each for each in side.containers(BEAT) if _is_ready(each))
+    ticking = _ticking(side)
     side.fault()
     side.kill(ticking)
     side.pause(40)
@@ -278,6 +278,18 @@ def two_beats(side: ComposeSide) -> None:
     side.pause(3)
     side.read()
     _count_ticks(side, began)
+
+
+def _ticking(side: ComposeSide) -> str:
+    found: list[str] = []
+
+    def look() -> bool:
+        found[:] = filter(_is_ready, side.containers(BEAT))
+        return bool(found)
+
+    if not side.wait(look, 20):
+        raise RuntimeError("no beat ticks")
+    return found[0]
 
 
 def _count_ticks(side: ComposeSide, began: float) -> None:

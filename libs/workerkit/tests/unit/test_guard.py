@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from taskclient.message import build_message
-from workerkit.transport.describe import describe
+from workerkit.transport.describe import letter_of
 from workerkit.transport.guard import Unreadable, content, read, start_time
 
 
@@ -90,5 +90,7 @@ def test_junk_is_refused(raw: bytes) -> None:
 
 
 def test_a_message_is_described_as_far_as_it_can_be_read() -> None:
-    assert describe(json.dumps(good()).encode()) == {"id": "id-1", "task": "app.tasks.demo.mark"}
-    assert describe(b"junk") == {"id": hashlib.sha1(b"junk").hexdigest(), "task": None}  # noqa: S324
+    readable = letter_of(json.dumps(good()).encode(), "failed", "why")
+    assert (readable.id, readable.task) == ("id-1", "app.tasks.demo.mark")
+    junk = letter_of(b"junk", "failed", "why")
+    assert (junk.id, junk.task) == (hashlib.sha1(b"junk").hexdigest(), None)  # noqa: S324
