@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 bin := .venv/bin
+share := .venv/share
 
 .PHONY: help
 help: ## Show this list
@@ -66,6 +67,17 @@ soak: install ## A million tasks in half an hour, a random fault every 10 s: mak
 .PHONY: fuzz
 fuzz: install ## Send mutated messages to real workers: make fuzz minutes=10 seed=1
 	@$(bin)/python scripts/fuzz.py --minutes $(or $(minutes),10) $(if $(seed),--seed $(seed)) $(if $(replay),--replay $(replay))
+
+.PHONY: bench
+bench: install $(share)/bench/.installed ## Beside plain Celery and other task queues (40 min): make bench only="noop celery" rounds=1
+	@PYTHONPATH=scripts $(bin)/python -m compare $(addprefix --only ,$(only)) $(if $(rounds),--rounds $(rounds))
+
+.PHONY: bench-quick
+bench-quick: install $(share)/bench/.installed ## A few of them, one round, in 90 s
+	@PYTHONPATH=scripts $(bin)/python -m compare --quick
+
+$(share)/bench/.installed: scripts/requirements/bench.txt scripts/requirements/bench-arq.txt
+	@scripts/compare/install_peers
 
 .PHONY: bench-database
 bench-database: install ## Database tasks: pooled sessions beside a new engine for each task

@@ -1,5 +1,7 @@
 """`make soak`: a million tasks through two workers, with a random fault every ten seconds, and what is lost or doubled.
 
+One worker has the usual pool of processes, the other the one for short tasks.
+
 A producer sends at a steady rate. Where a send fails it is repeated under the same task ids, as a caller should. Each
 task has a number, and sets a bit in the ledger when it starts and when it ends. Every tenth writes one row to
 PostgreSQL, together with its key (`workerkit.once`). Exits 1 if a task is lost or a row is there twice. A full run
@@ -38,6 +40,7 @@ from taskclient.letters import dead_key
 TASKS, MINUTES = 1_000_000, 30.0
 DRAIN_SECONDS = 300.0  # after the last send: the bound for what is still under way
 PAGES = ROOT / "docs/reference"
+_SHORT_TASKS = "workerkit.short_tasks.pool:TaskPool"
 _BATCH_SECONDS = 0.1
 _ROW_EVERY = 10  # tasks
 _NUMBER_BITS = 2**48 - 1  # of a UUID that are free for a number
@@ -113,7 +116,7 @@ class Soak:
             with self._ledger:
                 self._side.start_server()
                 self._effects = Effects(self._side)
-                workers = [self._worker(name) for name in ("w1", "w2")]
+                workers = [self._worker("processes"), self._worker("short-tasks", CHAOS_POOL=_SHORT_TASKS)]
                 faults = Faults(self._side, workers, seed=self._options.seed, seconds=self._options.every)
                 memory = Memory({worker.process.name: worker for worker, _ in workers})
                 result = self._run(faults, memory)
@@ -123,12 +126,12 @@ class Soak:
             self._stopping.set()
             self._side.close()
 
-    def _worker(self, name: str) -> tuple[Supervised, Network]:
+    def _worker(self, name: str, **env: str) -> tuple[Supervised, Network]:
         folder = self._folder / f"network-{name}"
         folder.mkdir()
         network = Network(self._side.server, folder)
         self._side.own(network)
-        return self._side.worker(name, url=network.url, env=self._effects.env), network
+        return self._side.worker(name, url=network.url, env={**self._effects.env, **env}), network
 
     def _run(self, faults: Faults, memory: Memory) -> Result:
         began = time.monotonic()
@@ -270,8 +273,9 @@ def _page(result: Result, faults: Faults, memory: Memory, options: argparse.Name
         "# The soak: a random fault every few seconds",
         "",
         f"`make soak`, {time.strftime('%Y-%m-%d', time.gmtime())}, {result.seconds / 60:.0f} minutes, "
-        f"seed {options.seed}, a fault every {options.every:.0f} s; two workers of two processes each, started again "
-        "whenever they end. Redis writes each change to its file before it answers.",
+        f"seed {options.seed}, a fault every {options.every:.0f} s. Two workers of two processes each, one with "
+        "Celery's pool of processes and one with the pool for short tasks, are started again whenever they end. "
+        "Redis writes each change to its file before it answers.",
         "",
         "| count | |",
         "|---|---:|",

@@ -20,7 +20,7 @@ from taskclient.errors import TaskFailed
 
 LEASE = 3.0
 SLEEP = "app.tasks.delivery.sleep"
-POOLS = ["prefork", "threads", "solo"]
+POOLS = ["prefork", "threads", "solo", "custom"]  # the last one is that for short tasks
 SEND_CHORD = """
 import sys
 from celery import Celery, chord, signature
@@ -41,7 +41,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def run(server: Valkey, *arguments: str, **settings: str) -> WorkerProcess:
         folder = tmp_path / str(len(started))
         folder.mkdir()
-        environment = {"TASK_LEASE_SECONDS": str(LEASE), "TRACES": str(tmp_path / "traces"), **settings}
+        pool = {"CELERY_CUSTOM_WORKER_POOL": "workerkit.short_tasks.pool:TaskPool"}
+        environment = {"TASK_LEASE_SECONDS": str(LEASE), "TRACES": str(tmp_path / "traces"), **pool, **settings}
         worker = WorkerProcess(
             server,
             Path(__file__).parent / "delivery",
@@ -112,7 +113,7 @@ def test_a_task_longer_than_the_lease_runs_once(pool: str, valkey: Valkey, start
     assert worker.trace("long-0") == worker.trace("long-1") == ["start", "end"]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "custom"])
 def test_lost_connections_rerun_nothing(pool: str, valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey, f"--pool={pool}")
     handles = [client.send(SLEEP, name=f"task-{n}", seconds=2) for n in range(6)]

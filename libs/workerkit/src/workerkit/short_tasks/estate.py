@@ -1,0 +1,169 @@
+"""What a dead child held: the parent settles it at once, instead of waiting for the end of the lease."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import WorkerLostError
+from celery.utils.imports import symbol_by_name
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from workerkit.short_tasks.delivered import Delivered, HeldChannel
+from workerkit.short_tasks.events import Events
+from workerkit.short_tasks.process import Process
+from workerkit.transport import registry
+from workerkit.transport.holder import Held, Holder, Options
+from workerkit.transport.keys import prefix
+from workerkit.transport.link import Link
+
+log = structlog.get_logger("worker")
+TIME_LIMIT, REVOKED, STOP = "time limit", "revoked", "stop"
+
+
+class OtherHolder(Holder):
+    """The books of another process, under its name.
+
+    Args:
+        options: of the transport.
+        name: of the other holder.
+    """
+
+    def __init__(self, options: Options, name: str) -> None:
+        super().__init__(options)
+        self.id = name
+        self._about_me["worker"] = name
+        self._head[1], self._head[4] = name, json.dumps(self._about_me)
+        self.on_condemned = registry.hooks.on_condemned
+
+    @property
+    def hash(self) -> str:
+        """Where its messages are."""
+        return f"{prefix(self.options.service)}:inflight:{self.id}"
+
+    def fill(self, link: Link) -> None:
+        """Take over from Redis what it holds."""
+        found = link.command("HGETALL", self.hash)
+        for tag, entry in zip(found[::2], found[1::2], strict=True):
+            name, _, raw = entry.partition(b"\n")
+            # As if it had crashed before: whatever is acknowledged here is forgotten as a suspect too.
+            self.books.held[tag.decode()] = Held(name.decode("utf-8", "surrogateescape"), raw, 1)
+
+    def read(self, link: Link, tag: str) -> Held | None:
+        """One of its messages."""
+        entry = link.command("HGET", self.hash, tag)
+        if entry is None:
+            return None
+        name, _, raw = entry.partition(b"\n")
+        return Held(name.decode("utf-8", "surrogateescape"), raw, 0)
+
+
+@dataclass(frozen=True)
+class Estate:
+    """What was known of a child when it had died.
+
+    Args:
+        holder: which it was for Redis; empty if it had claimed nothing yet.
+        running: the tag of the message that it ran.
+        finished: tags of those that it had finished.
+        sentence: why it was killed, and the time limit; None: it died by itself.
+        exitcode: of the process.
+    """
+
+    holder: str
+    running: str | None
+    finished: tuple[str, ...]
+    sentence: tuple[str, float] | None
+    exitcode: int
+
+    @classmethod
+    def of(cls, process: Process, exitcode: int) -> "Estate":
+        """Read it off the shared memory, which outlives the child."""
+        slot = process.slot
+        return cls(slot.holder, slot.running, tuple(slot.finished), process.sentence, exitcode)
+
+    def settle(self, link: Link, options: Options, app: Any, hostname: str, events: Events) -> None:
+        """Acknowledge what was finished, settle what ran, and put the rest back in front, not counted.
+
+        Raises:
+            redis.RedisError: Redis is away; to be called again.
+        """
+        if not self.holder:
+            return
+        holder = OtherHolder(options, self.holder)
+        holder.fill(link)
+        for tag in self.finished:
+            holder.ack(tag)
+        rest = [tag for tag in holder.books.held if tag != self.running]
+        for tag in sorted(rest, key=int, reverse=True):
+            holder.decide("front", tag)
+        if self.running in holder.books.held:
+            self._end(str(self.running), holder, app, hostname, events)
+        while holder.undecided:
+            holder.step(link, [], 0)
+        link.command("ZREM", f"{prefix(options.service)}:holders", holder.id)
+
+    def _end(self, tag: str, holder: Holder, app: Any, hostname: str, events: Events) -> None:
+        kind, limit = self.sentence or ("crash", 0.0)
+        try:
+            request = request_of(app, hostname, events, holder, tag, holder.books.held[tag])
+            if kind == TIME_LIMIT:
+                request.on_timeout(soft=False, timeout=limit)
+            elif kind == REVOKED:
+                request.acknowledge()
+            elif kind != STOP:
+                request.on_failure(_lost(self.exitcode))
+        except (RedisError, OSError, OperationalError):
+            raise
+        except Exception:  # whatever it is, the message must not stay with the dead
+            log.exception("the end of a message's process cannot be told")
+        if tag in holder.books.held:
+            holder.decide("front" if kind == STOP else "crash", tag)
+
+
+def relieve(process: Process, tag: str, link: Link, options: Options) -> None:
+    """Put back what waits in a child behind a message that keeps it from doing so itself.
+
+    Args:
+        process: the child.
+        tag: of the message that runs; nothing is done if it has changed meanwhile.
+        link: a connection.
+        options: of the transport.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    holder = OtherHolder(options, process.slot.holder)
+    finished = {tag, *process.slot.finished}
+    if link.command("HLEN", holder.hash) <= len(finished):
+        return
+    with process.standing_still(tag) as runs:
+        if not runs:
+            return
+        process.slot.taken = True  # before anything moves: it looks at this before it begins with the next message
+        holder.fill(link)
+        for waiting in sorted(holder.books.held.keys() - finished, key=int, reverse=True):
+            holder.decide("front", waiting)
+        while holder.undecided:
+            holder.step(link, [], 0)
+
+
+def request_of(app: Any, hostname: str, events: Events, holder: Holder, tag: str, held: Held) -> Any:
+    """Celery's request for a message that a child runs.
+
+    Raises:
+        Unreadable: it is no message.
+        LookupError: there is no such task.
+    """
+    message = Delivered(HeldChannel(holder), tag, held)
+    task = app.tasks[message.headers["task"]]
+    return message.request(task, symbol_by_name(task.Request), app=app, hostname=hostname, eventer=events)
+
+
+def _lost(exitcode: int) -> ExceptionInfo:
+    try:
+        raise WorkerLostError(f"the process that ran it ended with {exitcode}")  # noqa: TRY301  - it needs a traceback
+    except WorkerLostError:
+        return ExceptionInfo()
