@@ -18,7 +18,8 @@ _REDBEAT_KEYS = {
     "redbeat_redis_use_ssl",
 }
 _UNLISTED = {"redis_backend_health_check_interval"}  # read by celery/backends/redis.py, missing in its list
-KNOWN = frozenset(SETTING_KEYS | _REDBEAT_KEYS | _UNLISTED)
+_OURS = {"worker_coroutines"}
+KNOWN = frozenset(SETTING_KEYS | _REDBEAT_KEYS | _UNLISTED | _OURS)
 
 
 class UnknownSetting(ValueError):
@@ -38,7 +39,7 @@ def merge(*layers: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
         can change one transport option and keep the others.
 
     Raises:
-        UnknownSetting: a name is no setting of Celery or RedBeat; the error names the nearest ones.
+        UnknownSetting: a name is no setting of Celery, RedBeat or this library; the error names the nearest ones.
     """
     merged: dict[str, Any] = {}
     for source, settings in layers:

@@ -59,6 +59,7 @@ DEFAULTS: dict[str, Any] = {
     },
     # The worker process.
     "worker_concurrency": "auto",  # the container's CPU limit, not the machine's cores
+    "worker_coroutines": 100,  # of each process of the pool for coroutines; no other pool asks for it
     "worker_max_tasks_per_child": 10_000,  # a slow leak ends with the process
     "worker_max_memory_per_child": 400_000,  # KiB; checked after a task, the container's limit covers the rest
     "worker_soft_shutdown_timeout": 0.0,  # `workerkit.drain` waits instead, and ends as soon as the tasks do

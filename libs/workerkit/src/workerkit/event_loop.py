@@ -1,6 +1,7 @@
 """Runs coroutines from ordinary tasks, all of them on one event loop per process.
 
-A loop per call, as `asyncio.run` makes it, would throw away every pooled connection after each task.
+A loop per call, as `asyncio.run` makes it, would throw away every pooled connection after each task. The loop runs in a
+thread of its own; in the pool for coroutines it is the main thread's.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import atexit
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future, wait
 from typing import Any, TypeVar
@@ -51,9 +53,49 @@ class _LoopThread:
         self.thread.join(_CLEANUP_SECONDS)
 
 
+class MainLoop:
+    """An event loop that the process's main thread runs; not while this is made, nor while it is closed.
+
+    Args:
+        loop: it.
+        run: waits for a coroutine on behalf of synchronous code that runs on the loop's own thread.
+        may_run: whether it can do so where it is called.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        run: Callable[[Coroutine[Any, Any, Any]], Any],
+        may_run: Callable[[], bool],
+    ) -> None:
+        self.at_end: list[Callable[[], Awaitable[None]]] = []
+        self.thread = threading.current_thread()
+        self.loop = loop
+        self._run, self._may_run = run, may_run
+
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None) -> T:
+        """Run a coroutine for a caller on this thread."""
+        if timeout is not None:
+            coroutine = asyncio.wait_for(coroutine, timeout)
+        if not self.loop.is_running():
+            return self.loop.run_until_complete(coroutine)
+        result: T = self._run(coroutine)
+        return result
+
+    def may_run(self) -> bool:
+        """Whether the caller may wait here."""
+        return not self.loop.is_running() or self._may_run()
+
+    def close(self) -> None:
+        """Await what is to be done at the end."""
+        for hook in reversed(self.at_end):
+            with contextlib.suppress(TimeoutError):
+                self.loop.run_until_complete(asyncio.wait_for(hook(), _CLEANUP_SECONDS))
+
+
 _lock = threading.Lock()
-_current: _LoopThread | None = None
-_inherited: list[_LoopThread] = []
+_current: _LoopThread | MainLoop | None = None
+_inherited: list[_LoopThread | MainLoop] = []
 
 
 def run_async(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
@@ -75,6 +117,9 @@ def run_async(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -
         WrongThread: called on the loop itself, where waiting would wait for ever: write `await` there.
         Exception: whatever the coroutine raised.
     """
+    here = _current
+    if isinstance(here, MainLoop) and on_event_loop() and here.may_run():
+        return here.run(coroutine, timeout)
     if on_event_loop():
         coroutine.close()
         raise WrongThread(f"run_async was called by a coroutine: await {coroutine!r} instead")
@@ -99,6 +144,20 @@ def run_async(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -
             if wait([outcome], _CLEANUP_SECONDS).not_done:
                 log.error("a cancelled coroutine goes on", coroutine=repr(coroutine))  # noqa: TRY400
         raise
+
+
+def pause(seconds: float) -> None:
+    """Wait; where that would keep the event loop from everything else, it goes on meanwhile."""
+    if isinstance(_current, MainLoop) and on_event_loop() and _current.may_run():
+        _current.run(asyncio.sleep(seconds), None)
+    else:
+        time.sleep(seconds)
+
+
+def adopt(loop: MainLoop) -> None:
+    """Have this loop be the process's."""
+    global _current  # noqa: PLW0603
+    _current = loop
 
 
 def on_event_loop() -> bool:
@@ -126,7 +185,7 @@ def close() -> None:
         closing.close()
 
 
-def _event_loop() -> _LoopThread:
+def _event_loop() -> _LoopThread | MainLoop:
     global _current  # noqa: PLW0603
     with _lock:
         if _current is None or not _current.thread.is_alive():  # a coroutine's own task may raise SystemExit

@@ -19,7 +19,6 @@ import json
 import random
 import secrets
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain, repeat
@@ -32,6 +31,7 @@ from celery.exceptions import Ignore, Retry
 
 from taskclient.message import IDEMPOTENCY_HEADER, MAX_KEY_LENGTH
 from workerkit.broker import broker_client
+from workerkit.event_loop import pause
 
 log = structlog.get_logger("task")
 PREFIX = "workerkit:idempotency:"
@@ -228,7 +228,7 @@ def _patiently(ask: Callable[[], Any]) -> Any:
             return ask()
         except redis.RedisError as error:
             log.warning("waiting for Redis, which has the idempotency keys", error=str(error))
-            time.sleep(next(pauses))
+            pause(next(pauses))
 
 
 def _seconds_until(when: Any) -> float:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from celery import Celery, Task
 
 from workerkit.contract import Contract
+from workerkit.coroutines import adapt
 from workerkit.errors import PermanentError, TransientError
 from workerkit.idempotency import run_once
 from workerkit.queue_wait import check_limit
@@ -32,6 +33,7 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
     global_rate_limit: ClassVar[str | None] = None  # over all workers, as in "100/m"; Celery's rate_limit is for one
     max_queue_wait: ClassVar[float | None] = None  # seconds; a message that waited longer becomes a dead letter
     contract: ClassVar[Contract | None] = None
+    is_coroutine: ClassVar[bool] = False
 
     @classmethod
     def on_bound(cls, app: Celery) -> None:  # noqa: ARG003  - Celery's signature
@@ -44,6 +46,7 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
             run = cls.__dict__["run"]
             plain = isinstance(run, staticmethod)
             cls.contract = Contract.of(cls.name, run.__func__ if plain else run, bound=not plain)
+            cls.is_coroutine = adapt(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task on a checked payload.

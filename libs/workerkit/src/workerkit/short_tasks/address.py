@@ -1,8 +1,6 @@
 """Where Redis is and what the transport was told, as kombu derives both from an application's settings."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from celery.exceptions import ImproperlyConfigured
@@ -19,28 +17,33 @@ class Address:
     Args:
         options: of the transport.
         key: tells one Redis from another.
-        connect: opens a connection.
-        wake_up: opens the connection that tells of new messages for a link.
+        arguments: of a connection.
         events: the channel on which listeners wait for events of tasks.
     """
 
     options: Options
     key: tuple[Any, ...]
-    connect: Callable[[], Link]
-    wake_up: Callable[[Link], WakeUp]
+    arguments: tuple[type[Any], dict[str, Any]]
     events: str
 
+    def connect(self, kind: type[Link] = Link) -> Link:
+        """Open a connection of that kind."""
+        return kind(*self.arguments)
 
-def refuse_other_broker(app: Any) -> None:
-    """This pool's processes claim by the Redis transport alone.
+    def wake_up(self, link: Link) -> WakeUp:
+        """Open the connection that tells of new messages for a link."""
+        return WakeUp(*self.arguments, link)
+
+
+def refuse_other_broker(app: Any, pool: str) -> None:
+    """Such a pool's processes claim by the Redis transport alone.
 
     Raises:
         ImproperlyConfigured: the broker is another one.
     """
     if not issubclass(app.connection_for_read().get_transport_cls(), Transport):
         raise ImproperlyConfigured(
-            "the pool for short tasks needs Redis as its broker: set TASK_BROKER_URL to a redis:// URL, or leave out "
-            "worker_pool"
+            f"{pool} needs Redis as its broker: set TASK_BROKER_URL to a redis:// URL, or leave out worker_pool"
         )
 
 
@@ -52,12 +55,10 @@ def find(app: Any) -> Address:
     """
     with app.connection_for_read() as connection:
         channel = connection.channel()  # `default_channel` would try for ever
-        arguments = channel._link_arguments()
         client = channel.connection.client
         return Address(
             options=Options(channel.service, channel.lease, channel.delivery_limit, channel.version),
             key=(client.hostname, client.port, client.virtual_host),
-            connect=partial(Link, *arguments),
-            wake_up=partial(WakeUp, *arguments),
+            arguments=channel._link_arguments(),
             events=channel._get_publish_topic(app.conf.event_exchange, "task.multi"),
         )

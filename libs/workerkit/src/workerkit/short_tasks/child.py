@@ -25,7 +25,7 @@ from workerkit.transport.pace import Pace
 log = structlog.get_logger("worker")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _WEIGH_SECONDS = 0.5  # between two looks at the memory
-_BLOCKED_SECONDS = 0.05  # a suspect waits until nothing else is held
+BLOCKED_SECONDS = 0.05  # a suspect waits until nothing else is held
 _AWAY = (RedisError, OSError, OperationalError)
 
 
@@ -40,6 +40,8 @@ class Child:
         plans: of all tasks.
         pid: the parent's.
     """
+
+    _kind_of_runner: type[Runner] = Runner
 
     def __init__(
         self, app: Any, hostname: str, table: Table, slot: Slot, orders: Orders, plans: dict[str, Plan], pid: int
@@ -67,11 +69,11 @@ class Child:
         """Work until the parent wants no more, or until it is time for a fresh process."""
         signal.signal(signal.SIGUSR1, self._on_soft_limit)
         pause = _FIRST_PAUSE
-        while not self._is_to_leave():
+        while not self._is_over():
             try:
                 self._connect()
                 pause = _FIRST_PAUSE
-                while not self._is_to_leave():
+                while not self._is_over():
                     self._turn()
             except _AWAY as error:
                 log.warning("the broker is away", error=str(error), seconds=pause)
@@ -82,11 +84,18 @@ class Child:
         if self._address is not None:
             self._events.flush(self._address)
 
+    @classmethod
+    def prepare(cls, app: Any) -> None:
+        """In the new process, before Celery's tracers are built."""
+
     def _on_soft_limit(self, *_: Any) -> None:
         running = None if self._runner is None else self._runner.running
         if running is not None and running == self._slot.interrupted:
             self._runner.running = None
             raise SoftTimeLimitExceeded
+
+    def _is_over(self) -> bool:
+        return self._is_to_leave()
 
     def _is_to_leave(self) -> bool:
         if self._orders.leave or (self._runner is not None and self._runner.spoilt):
@@ -102,17 +111,20 @@ class Child:
         if self._address is None:
             self._address = address.find(self._app)
             self._begin(self._address)
-        self._link = self._address.connect()
-        self._wake_up = self._address.wake_up(self._link)
+        self._open(self._address)
         self._holder.step(self._link, [], 0)
         self._holder.reconcile(self._link)
         self._look = True
+
+    def _open(self, found: Address) -> None:
+        self._link = found.connect()
+        self._wake_up = found.wake_up(self._link)
 
     def _begin(self, found: Address) -> None:
         self._holder = holder = registry.take(found.options, found.key, found.connect)
         self._slot.holder = holder.id
         holder.on_settled = self._pace.finished
-        self._runner = Runner(
+        self._runner = self._kind_of_runner(
             self._app, self._hostname, self._plans, holder, self._slot, self._events, self._flush, self._tell
         )
         self._fresh = found.options.lease_seconds / 2
@@ -154,30 +166,40 @@ class Child:
 
     def _turn(self) -> None:
         self._orders.read()
-        step = self._step()
-        self._slot.confirmed(len(self._holder.books.held))
-        self._slot.orders = self._orders.number
-        if step.unknown and self._holder.books.held:
-            self._holder.reconcile(self._link)
+        step = self._confirmed_step()
         if self._holder.books.waiting:
             self._work()
             return
         self._weigh_at = 0.0  # before it waits, perhaps for long
         if not self._holder.undecided and not self._is_to_leave():
-            self._wait(_BLOCKED_SECONDS if step.blocked else None)
+            self._wait(BLOCKED_SECONDS if step.blocked else None)
+
+    def _confirmed_step(self) -> Any:
+        mark = self._slot.mark()
+        number = self._orders.number
+        step = self._step()
+        self._slot.confirmed(mark if step.complete else None, len(self._holder.books.held))
+        self._slot.orders = number
+        if step.unknown and self._holder.books.held:
+            self._holder.reconcile(self._link)
+        return step
 
     def _step(self) -> Any:
         holder = self._holder
         if holder.stalls != self._stalls:
             self._stalls = holder.stalls
             self._pace.stalled()
+        lists = self._lists()
+        return holder.step(self._link, lists, max(1, self._pace.ahead(time.monotonic())) if lists else 0)
+
+    def _lists(self) -> list[str]:
+        """Where to claim from, by priority; none if it is to claim no more."""
         queues = self._orders.queues
         if not queues or self._orders.leave:
-            return holder.step(self._link, [], 0)
+            return []
         queues.append(queues.pop(0))  # in turn, so that a busy queue does not keep the others waiting
         by_priority = zip(*(keys.lists(queue) for queue in queues), strict=True)
-        lists = [name for names in by_priority for name in names]
-        return holder.step(self._link, lists, max(1, self._pace.ahead(time.monotonic())))
+        return [name for names in by_priority for name in names]
 
     def _work(self) -> None:
         holder = self._holder

@@ -60,7 +60,7 @@ class Unfinished:
         slot = self._process.slot
         if self._process is not self._pool.supervisor.processes.get(self._process.index):
             return not self._pool.supervisor.estates
-        return slot.orders >= self._number and not slot.held and slot.running is None
+        return slot.orders >= self._number and not slot.held and not slot.running
 
     def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: ARG002  - Celery's signature
         """What remote control shows of it."""

@@ -66,14 +66,16 @@ class Estate:
 
     Args:
         holder: which it was for Redis; empty if it had claimed nothing yet.
-        running: the tag of the message that it ran.
+        stepped: the tag of the message whose code was at work.
+        running: the tags of all messages that it ran.
         finished: tags of those that it had finished.
         sentence: why it was killed, and the time limit; None: it died by itself.
         exitcode: of the process.
     """
 
     holder: str
-    running: str | None
+    stepped: str | None
+    running: tuple[str, ...]
     finished: tuple[str, ...]
     sentence: tuple[str, float] | None
     exitcode: int
@@ -82,10 +84,10 @@ class Estate:
     def of(cls, process: Process, exitcode: int) -> "Estate":
         """Read it off the shared memory, which outlives the child."""
         slot = process.slot
-        return cls(slot.holder, slot.running, tuple(slot.finished), process.sentence, exitcode)
+        return cls(slot.holder, slot.stepped, tuple(slot.running), tuple(slot.finished), process.sentence, exitcode)
 
     def settle(self, link: Link, options: Options, app: Any, hostname: str, events: Events) -> None:
-        """Acknowledge what was finished, settle what ran, and put the rest back in front, not counted.
+        """Acknowledge what was finished, settle what is to blame, and put the rest back in front, not counted.
 
         Raises:
             redis.RedisError: Redis is away; to be called again.
@@ -96,14 +98,24 @@ class Estate:
         holder.fill(link)
         for tag in self.finished:
             holder.ack(tag)
-        rest = [tag for tag in holder.books.held if tag != self.running]
-        for tag in sorted(rest, key=int, reverse=True):
+        blamed = [tag for tag in self._blamed() if tag in holder.books.held]
+        for tag in sorted(holder.books.held.keys() - blamed, key=int, reverse=True):
             holder.decide("front", tag)
-        if self.running in holder.books.held:
-            self._end(str(self.running), holder, app, hostname, events)
+        for tag in sorted(blamed, key=int, reverse=True):
+            self._end(tag, holder, app, hostname, events)
         while holder.undecided:
             holder.step(link, [], 0)
         link.command("ZREM", f"{prefix(options.service)}:holders", holder.id)
+
+    def _blamed(self) -> tuple[str, ...]:
+        """The message whose code was at work; all that ran, if none was: a thread, or a signal from outside.
+
+        All of them are counted once then. That condemns none by itself: a message whose next crash would condemn it
+        runs alone.
+        """
+        if self.sentence is not None and self.sentence[0] == STOP:
+            return ()
+        return (self.stepped,) if self.stepped else self.running
 
     def _end(self, tag: str, holder: Holder, app: Any, hostname: str, events: Events) -> None:
         kind, limit = self.sentence or ("crash", 0.0)
@@ -113,14 +125,14 @@ class Estate:
                 request.on_timeout(soft=False, timeout=limit)
             elif kind == REVOKED:
                 request.acknowledge()
-            elif kind != STOP:
+            else:
                 request.on_failure(_lost(self.exitcode))
         except (RedisError, OSError, OperationalError):
             raise
         except Exception:  # whatever it is, the message must not stay with the dead
             log.exception("the end of a message's process cannot be told")
         if tag in holder.books.held:
-            holder.decide("front" if kind == STOP else "crash", tag)
+            holder.decide("crash", tag)
 
 
 def relieve(process: Process, tag: str, link: Link, options: Options) -> None:
@@ -128,7 +140,7 @@ def relieve(process: Process, tag: str, link: Link, options: Options) -> None:
 
     Args:
         process: the child.
-        tag: of the message that runs; nothing is done if it has changed meanwhile.
+        tag: of the message whose code is at work; nothing is done if it has changed meanwhile.
         link: a connection.
         options: of the transport.
 
@@ -136,15 +148,15 @@ def relieve(process: Process, tag: str, link: Link, options: Options) -> None:
         redis.RedisError: Redis is away.
     """
     holder = OtherHolder(options, process.slot.holder)
-    finished = {tag, *process.slot.finished}
-    if link.command("HLEN", holder.hash) <= len(finished):
+    if link.command("HLEN", holder.hash) <= len(process.slot.running) + len(process.slot.finished):
         return
-    with process.standing_still(tag) as runs:
-        if not runs:
+    with process.standing_still(tag) as works:
+        if not works:
             return
+        begun = {*process.slot.running, *process.slot.finished}
         process.slot.taken = True  # before anything moves: it looks at this before it begins with the next message
         holder.fill(link)
-        for waiting in sorted(holder.books.held.keys() - finished, key=int, reverse=True):
+        for waiting in sorted(holder.books.held.keys() - begun, key=int, reverse=True):
             holder.decide("front", waiting)
         while holder.undecided:
             holder.step(link, [], 0)

@@ -20,6 +20,7 @@ class Orders:
         self.queues: list[str] = []
         self.leave = False
         self.number = 0
+        self.terminated: list[tuple[str, str]] = []  # tags of messages to be stopped, and the signal or "soft"
         self._connection = connection
         self._rest = b""
         connection.setblocking(False)
@@ -55,5 +56,6 @@ class Orders:
         self.number = order["number"]
         self.queues = order.get("queues", self.queues)
         self.leave = order.get("leave", self.leave)
+        self.terminated += order.get("terminated", ())
         state.revoked.update(order.get("revoked", ()))
         state.revoked_stamps.update(order.get("stamps", {}))

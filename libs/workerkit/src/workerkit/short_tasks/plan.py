@@ -61,7 +61,7 @@ def _plan(task: Any, place: int, soft: float | None, hard: float | None) -> Plan
     )
 
 
-def refuse_what_does_not_fit(app: Any) -> None:
+def refuse_what_does_not_fit(app: Any, pool: str) -> None:
     """Refuse tasks whose limits would not be kept.
 
     Raises:
@@ -70,6 +70,6 @@ def refuse_what_does_not_fit(app: Any) -> None:
     limited = sorted(name for name, task in app.tasks.items() if task.rate_limit)
     if limited:
         raise ImproperlyConfigured(
-            f"the pool for short tasks does not keep rate_limit, which {', '.join(limited)} has: use "
+            f"{pool} does not keep rate_limit, which {', '.join(limited)} has: use "
             "global_rate_limit, which holds over all workers"
         )

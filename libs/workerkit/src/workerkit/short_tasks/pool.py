@@ -19,6 +19,8 @@ from celery.concurrency.base import BasePool
 from celery.worker import state
 
 from workerkit.short_tasks import address, consumer, plan
+from workerkit.short_tasks.child import Child
+from workerkit.short_tasks.estate import REVOKED
 from workerkit.short_tasks.events import Events
 from workerkit.short_tasks.process import Process
 from workerkit.short_tasks.supervisor import Supervisor
@@ -38,10 +40,12 @@ class TaskPool(prefork.TaskPool):
     """Processes that claim for themselves; of Celery's pool of processes only the kind is inherited."""
 
     uses_semaphore = False
+    kind: type[Child] = Child
+    name = "the pool for short tasks"
 
     def __init__(self, limit: int, *, app: Any, initargs: tuple[Any, ...], **options: Any) -> None:
-        address.refuse_other_broker(app)
-        plan.refuse_what_does_not_fit(app)
+        address.refuse_other_broker(app, self.name)
+        plan.refuse_what_does_not_fit(app, self.name)
         BasePool.__init__(self, limit, app=app, **options)
         self.limits = (options.get("soft_timeout"), options.get("timeout"))
         self.queues: list[str] = []
@@ -60,7 +64,7 @@ class TaskPool(prefork.TaskPool):
 
     def on_start(self) -> None:
         """Fork the children."""
-        self._table = Table(self.limit + _SPARE, list(self.app.tasks))
+        self._table = self._new_table(self.limit + _SPARE, list(self.app.tasks))
         self._table.events = bool(self.app.conf.worker_send_task_events)  # until the worker's own dispatcher says more
         events = Events(self.app, self._hostname, os.getpid(), lambda: self._table.events)
         self._supervisor = Supervisor(self.app, self._hostname, self._table, events, self._on_change)
@@ -68,6 +72,9 @@ class TaskPool(prefork.TaskPool):
         gc.freeze()  # the children's collector would copy all these pages
         self._fork_missing()
         self._supervisor.start()
+
+    def _new_table(self, children: int, tasks: list[str]) -> Table:
+        return Table(children, tasks)
 
     def did_start_ok(self) -> bool:
         """Whether there are children."""
@@ -102,6 +109,7 @@ class TaskPool(prefork.TaskPool):
     def _fork_missing(self) -> bool:
         """Fork what is missing; True if a child that died young is to be replaced later."""
         late = False
+        self._replace_leaving()
         for index in sorted(self._wanted - self._supervisor.processes.keys()):
             if self._closing:
                 return False
@@ -113,12 +121,24 @@ class TaskPool(prefork.TaskPool):
             self._supervisor.add(process)
         return late
 
+    def _replace_leaving(self) -> None:
+        """Let another place be wanted instead of that of a child which only finishes what it runs."""
+        processes = dict(self._supervisor.processes)
+        spare = [index for index in self._spare() if index not in processes]
+        leaving = [index for index in self._wanted if index in processes and processes[index].slot.leaving]
+        for index, other in zip(leaving, spare, strict=False):
+            self._wanted.discard(index)
+            self._wanted.add(other)
+
+    def _spare(self) -> list[int]:
+        return [index for index in range(len(self._table.slots)) if index not in self._wanted]
+
     def _fork(self, index: int) -> Process:
         others = [process.connection for process in list(self._supervisor.processes.values())]
         # A lock that the thread holds at this moment would be locked in the child for ever.
         alone = self._supervisor.settling.acquire(timeout=_PAUSE_SECONDS)
         try:
-            return Process(self.app, self._hostname, self._table, index, self.limits, others)
+            return Process(self.app, self._hostname, self._table, index, self.kind, self.limits, others)
         finally:
             if alone:
                 self._supervisor.settling.release()
@@ -160,8 +180,8 @@ class TaskPool(prefork.TaskPool):
 
     def grow(self, n: int = 1) -> None:
         """Add children."""
-        missing = [index for index in range(len(self._table.slots)) if index not in self._wanted][:n]
-        self._wanted.update(missing)
+        spare = [index for index in self._spare() if index not in self._supervisor.processes]
+        self._wanted.update(spare[:n])
         self.limit = len(self._wanted)
         self._fork_missing()
 
@@ -180,7 +200,7 @@ class TaskPool(prefork.TaskPool):
         Raises:
             NotImplementedError: always; the children claim for themselves.
         """
-        raise NotImplementedError("the pool for short tasks is given no tasks")
+        raise NotImplementedError(f"{self.name} is given no tasks")
 
     def on_close(self) -> None:
         """Nothing: `on_stop` follows."""
@@ -214,7 +234,27 @@ class TaskPool(prefork.TaskPool):
         self.unfinished.clear()
 
     def terminate_job(self, pid: int, signal: Any = None) -> None:
-        """Nothing: `remote.Running` kills, and the right task only."""
+        """Nothing: `remote.Running` asks for `end_task`."""
+
+    def end_task(self, process: Process, tag: str, number: object) -> bool:  # noqa: ARG002  - another pool tells it
+        """End a task by killing its process, if it is in the code of that very message.
+
+        Args:
+            process: which runs it.
+            tag: of the message.
+            number: the signal that was asked for.
+
+        Returns:
+            Whether it was killed, so that somebody else has to tell about it.
+        """
+        with self._supervisor.lock:
+            killed = process.kill_if_running(tag, (REVOKED, 0.0))
+        self._supervisor.wake()
+        return killed
+
+    def interrupt_task(self, process: Process, tag: str) -> None:
+        """Do with a task what its soft time limit would."""
+        process.interrupt(tag)
 
     @property
     def num_processes(self) -> int:

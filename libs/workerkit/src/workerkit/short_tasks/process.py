@@ -39,6 +39,7 @@ class Process:
         hostname: the worker's.
         table: the shared memory.
         index: of the child's part of it.
+        kind: what the child is.
         limits: soft and hard time limit of tasks that have none of their own.
         others: what the new child has to close: the parent's ends of the others' connections.
     """
@@ -49,16 +50,19 @@ class Process:
         hostname: str,
         table: Table,
         index: int,
+        kind: type[Child],
         limits: tuple[float | None, float | None],
         others: list[socket.socket],
     ) -> None:
         self.index, self.slot = index, table.slots[index]
         self.born = time.monotonic()
         self.relieved = ""  # the tag of the message behind which the parent has looked for others that wait
+        self.replaced = False  # it is leaving, and the pool was told
         self.sentence: tuple[str, float] | None = None  # why the parent has killed it
         self.slot.clear()
         self.connection, inner = socket.socketpair()
-        arguments = (app, hostname, table, self.slot, inner, limits, [*others, self.connection], os.getpid(), index)
+        ours = [*others, self.connection]
+        arguments = (app, hostname, table, self.slot, inner, limits, ours, os.getpid(), index, kind)
         context: Any = billiard.get_context("fork")
         self._process: BaseProcess = context.Process(target=_main, args=arguments, daemon=True)
         self._process.start()
@@ -103,7 +107,7 @@ class Process:
         self._signal(signal.SIGUSR1)
 
     def kill_if_running(self, tag: str, sentence: tuple[str, float]) -> bool:
-        """Kill it if it runs that very message; it is made to stand still before the parent looks.
+        """Kill it if it is in the code of that very message; it is made to stand still before the parent looks.
 
         Args:
             tag: of the message.
@@ -120,10 +124,11 @@ class Process:
 
     @contextmanager
     def standing_still(self, tag: str) -> Iterator[bool]:
-        """Make it stand still; says whether it then runs the message of that tag."""
+        """Make it stand still; says whether it then is in the code of the message of that tag."""
+        slot = self.slot
         self._signal(signal.SIGSTOP)
         try:
-            yield self._stands_still() and self.slot.running == tag
+            yield self._stands_still() and slot.stepped == tag and slot.seconds >= slot.patience
         finally:
             self._signal(signal.SIGCONT)
 
@@ -160,6 +165,7 @@ def _main(
     others: list[socket.socket],
     parent: int,
     index: int,
+    kind: type[Child],
 ) -> None:
     _platforms.set_pdeathsig("SIGKILL")
     if os.getppid() != parent:
@@ -171,10 +177,11 @@ def _main(
         other.close()
     set_event_loop(None)
     _celery_state._set_task_join_will_block(True)
+    kind.prepare(app)
     _prepare(app, hostname, index)
     try:
         planned = plans(app, table.tasks, *limits)
-        Child(app, hostname, table, slot, Orders(connection), planned, parent).run()
+        kind(app, hostname, table, slot, Orders(connection), planned, parent).run()
     finally:
         signals.worker_process_shutdown.send(sender=hostname, pid=os.getpid(), exitcode=0)
 

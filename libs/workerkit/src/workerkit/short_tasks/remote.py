@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from workerkit.short_tasks import address
 from workerkit.short_tasks.delivered import Delivered, HeldChannel
-from workerkit.short_tasks.estate import REVOKED, OtherHolder
+from workerkit.short_tasks.estate import OtherHolder
 from workerkit.short_tasks.process import Process
 from workerkit.transport.guard import Unreadable
 
@@ -90,7 +90,7 @@ class Remote:
     def _request(self, found: Any, link: Any, process: Process, tag: str) -> list[Any]:
         holder = OtherHolder(found.options, process.slot.holder)
         held = holder.read(link, tag)
-        if held is None or process.slot.running != tag:
+        if held is None or tag not in process.slot.running:
             return []
         try:
             message = Delivered(HeldChannel(holder), tag, held)
@@ -101,7 +101,7 @@ class Remote:
         about = {"app": self._consumer.app, "hostname": self._consumer.hostname}
         request = message.request(task, kind, eventer=self._consumer.event_dispatcher, **about)
         request.process, request.tag = process, tag
-        request.worker_pid, request.time_start = process.pid, time.time() - process.slot.seconds
+        request.worker_pid, request.time_start = process.pid, time.time() - process.slot.age(tag)
         return [request]
 
 
@@ -110,16 +110,12 @@ def _running(base: Any) -> Any:
         """A request whose task runs in a child."""
 
         def terminate(self, pool: Any, signal_: Any = None, **options: Any) -> None:
-            """Stop the task, if it still runs: by SIGUSR1 as its soft limit would, else by killing its process."""
+            """Stop the task, if it still runs: by SIGUSR1 as its soft limit would, else as its pool does."""
             number = options.get("signal", signal_)
             if number == signal.SIGUSR1:
-                self.process.interrupt(self.tag)
-                return
-            with pool.supervisor.lock:
-                killed = self.process.kill_if_running(self.tag, (REVOKED, 0.0))
-            if killed:
+                pool.interrupt_task(self.process, self.tag)
+            elif pool.end_task(self.process, self.tag, number):
                 self._announce_revoked("terminated", True, number, False)
-            pool.supervisor.wake()
 
         def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
             """Nothing: the pool's end puts it back."""

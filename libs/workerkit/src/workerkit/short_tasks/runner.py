@@ -21,7 +21,6 @@ from workerkit.transport.guard import Unreadable
 from workerkit.transport.holder import Held, Holder
 
 log = structlog.get_logger("worker")
-_NEAR = 1000 * NEAR_SECONDS
 
 
 class Runner:
@@ -64,11 +63,11 @@ class Runner:
             self._run(tag, held)
         except (RedisError, OSError, OperationalError) as error:
             log.warning("the end of a task could not be told", list=held.list, error=str(error))
-            self._slot.leave()
+            self._slot.leave(int(tag))
             self._holder.decide("crash", tag)  # it is delivered again, but not for ever
         except Exception as error:  # what nobody foresaw must not end the process
             log.exception("a message could not be run", list=held.list)
-            self._slot.leave()
+            self._slot.leave(int(tag))
             self._holder.bury(tag, UNREADABLE, f"{type(error).__name__}: {error}")
 
     def _run(self, tag: str, held: Held) -> None:
@@ -135,23 +134,19 @@ class Runner:
         self._flush_soon()  # if that fails it must run all the same
 
     def _trace(self, plan: Plan, message: Delivered, request: Any) -> None:
-        headers, tag = message.headers, int(message.delivery_tag)
+        headers = message.headers
         hard, soft = headers.get("timelimit") or (None, None)
         args, kwargs, _ = message.body
         arguments = message.run_with(self._hostname)
         failure: Any = None
         seconds, shown, escaped = 0.0, None, False
-        self.running = message.delivery_tag
-        limits = _milliseconds(soft or plan.soft), _milliseconds(hard or plan.hard)
-        self._slot.begin(tag, *limits)
-        if 0 < limits[0] < _NEAR or 0 < limits[1] < _NEAR:
-            self._tell()
+        self._enter(plan, message, soft or plan.soft or 0, hard or plan.hard or 0)
         try:
             failure, info, seconds, shown = plan.trace(headers["id"], args, kwargs, arguments)
-            self.running = None
+            self._leave()
             succeeded = info is None
         except BaseException as error:  # noqa: BLE001  - a task that calls exit, and errors outside of its body
-            self.running = None
+            self._leave()
             succeeded, escaped, failure = False, True, ExceptionInfo()
             self.spoilt = not isinstance(error, Exception)
         if succeeded:
@@ -160,7 +155,18 @@ class Runner:
                 self._events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
         else:
             self._failed(request or self._request(plan, message), failure, escaped=escaped)
-        self._slot.end(tag, plan.place)
+        self._slot.end(int(message.delivery_tag), plan.place)
+
+    def _enter(self, _plan: Plan, message: Delivered, soft: float, hard: float) -> None:
+        """From now on the limits hold, and the message is to blame if the process dies."""
+        self.running = message.delivery_tag
+        self._slot.begin(int(message.delivery_tag), int(1000 * soft), int(1000 * hard))
+        if 0 < soft < NEAR_SECONDS or 0 < hard < NEAR_SECONDS:
+            self._tell()
+
+    def _leave(self) -> None:
+        """The tracer is through."""
+        self.running = None
 
     def _failed(self, request: Any, failure: Any, *, escaped: bool) -> None:
         try:
@@ -175,7 +181,3 @@ class Runner:
             self._flush()
         except (RedisError, OSError) as error:
             log.warning("what became of a message is told on the next connection", error=str(error))
-
-
-def _milliseconds(seconds: float | None) -> int:
-    return int(seconds * 1000) if seconds else 0

@@ -83,9 +83,12 @@ class Supervisor:
         return time.monotonic() >= self._rest.get(index, 0.0)
 
     def running(self) -> list[tuple[Process, str]]:
-        """The children that run a message, and its tag."""
-        with self.lock:
-            found = [(process, process.slot.running) for process in self.processes.values()]
+        """All messages that run: the child, and the tag."""
+        return [(process, tag) for process in self._all() for tag in process.slot.running]
+
+    def _busy(self) -> list[tuple[Process, str]]:
+        """The children that are in the code of a message, and its tag."""
+        found = [(process, process.slot.stepped) for process in self._all()]
         return [(process, tag) for process, tag in found if tag is not None]
 
     def _run(self) -> None:
@@ -104,7 +107,7 @@ class Supervisor:
                 time.sleep(_RETRY_SECONDS)
 
     def _sleep(self) -> None:
-        busy = bool(self.estates) or any(p.slot.running and p.slot.limit_is_near for p in self._all())
+        busy = bool(self.estates) or any(process.slot.limit_is_near for process in self._all())
         self._table.watched = busy
         poller = select.poll()
         for thing in (self._woken, *(process.connection for process in self._all())):
@@ -124,6 +127,9 @@ class Supervisor:
         exitcode = process.exitcode
         if exitcode is None:
             self._enforce(process)
+            if process.slot.leaving and not process.replaced:
+                process.replaced = True
+                self._on_change()
             return
         process.close()
         del self.processes[process.index]
@@ -137,14 +143,13 @@ class Supervisor:
 
     def _enforce(self, process: Process) -> None:
         slot = process.slot
-        tag = slot.running
-        if tag is None:
+        tag = slot.stepped
+        if tag is None or slot.seconds < slot.patience:
             return
-        soft, hard = slot.limits
-        seconds = slot.seconds
-        if hard and seconds >= hard:
+        (soft, hard), age = slot.limits(tag), slot.age(tag)
+        if hard and age >= hard:
             process.kill_if_running(tag, (TIME_LIMIT, hard))
-        elif soft and seconds >= soft and slot.interrupted != tag:
+        elif soft and age >= soft and slot.interrupted != tag:
             log.warning("a soft time limit is over", pid=process.pid, seconds=soft)
             process.interrupt(tag)
 
@@ -179,7 +184,7 @@ class Supervisor:
             del self.estates[0]
 
     def _relieve(self) -> None:
-        for process, tag in self.running():
+        for process, tag in self._busy():
             if process.slot.seconds < _STALL_SECONDS or process.relieved == tag or not process.slot.holder:
                 continue
             try:
@@ -197,7 +202,7 @@ class Supervisor:
             return
         lease = self.address.options.lease_seconds
         self._renew_at = time.monotonic() + lease / 5
-        for process, _ in self.running():
+        for process, _ in self._busy():
             if process.slot.seconds > lease / 5 and process.slot.holder:
                 self._renew_for(process.slot.holder)
 

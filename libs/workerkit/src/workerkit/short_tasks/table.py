@@ -7,12 +7,14 @@ from collections.abc import Sequence
 MOST_FINISHED = 1024  # more than a child ever claims at once
 NEAR_SECONDS = 2.0  # a time limit that is so near is looked at closely, any other about once a second
 _ID_BYTES = 128
-_FREE, _RUNNING = 0, 1
+_NONE = 0  # no tag
 # Words of a child's part. It writes all of them but SOFT_TAG, and TAKEN while it stands still.
-_STATE, _TAG, _STARTED, _SOFT, _HARD, _HELD, _ORDERS, _DONE, _SOFT_TAG, _TAKEN, _FINISHED = range(11)
-_FIRST_FINISHED = 11
+_STEPPED, _STEPPED_AT, _HELD, _ORDERS, _DONE, _SOFT_TAG, _TAKEN, _FINISHED, _CONFIRMED, _LEAVING = range(10)
+_FIRST_FINISHED = 10
 _ID = _FIRST_FINISHED + MOST_FINISHED
-_COUNTS = _ID + _ID_BYTES // 8
+_ENTRIES = _ID + _ID_BYTES // 8
+_TAG, _STARTED, _SOFT, _HARD = range(4)  # words of an entry, of which there is one for each message that runs
+_ENTRY = 4
 _WATCHED, _EVENTS = 0, 1  # words of all
 _HEAD = 8
 
@@ -23,14 +25,17 @@ class Table:
     Args:
         children: the most there can be.
         tasks: the names of all tasks, for counting.
+        width: how many messages a child runs at a time.
+        patience: seconds for which a child may be busy with one message before that is remarkable; above 0 where
+            messages take turns.
     """
 
-    def __init__(self, children: int, tasks: Sequence[str]) -> None:
+    def __init__(self, children: int, tasks: Sequence[str], *, width: int = 1, patience: float = 0.0) -> None:
         self.tasks = sorted(tasks)
-        size = _COUNTS + len(self.tasks)
+        size = _ENTRIES + _ENTRY * width + len(self.tasks)
         self._words = memoryview(mmap.mmap(-1, 8 * (_HEAD + children * size))).cast("Q")
         parts = [self._words[at : at + size] for at in range(_HEAD, _HEAD + children * size, size)]
-        self.slots = [Slot(part) for part in parts]
+        self.slots = [Slot(part, width, patience) for part in parts]
 
     @property
     def watched(self) -> bool:
@@ -56,31 +61,53 @@ class Table:
 
 
 class Slot:
-    """One child's part: the message that it runs, and those it has finished but not yet acknowledged."""
+    """One child's part: the messages that it runs, and those it has finished but not yet acknowledged.
 
-    def __init__(self, words: memoryview) -> None:
+    At any moment a child is in the code of one message at most: that one is stepped. The others that run wait for
+    something.
+    """
+
+    def __init__(self, words: memoryview, width: int, patience: float) -> None:
+        self.patience = patience
         self._words = words
+        self._counts = _ENTRIES + _ENTRY * width
+        self._entries = range(_ENTRIES, self._counts, _ENTRY)
+        self._free = list(self._entries)  # the child's own
+        self._at: dict[int, int] = {}
 
     def clear(self) -> None:
         """For a new child; the counts stay."""
-        for at in (*range(_FIRST_FINISHED), *range(_ID, _COUNTS)):
+        for at in (*range(_FIRST_FINISHED), *range(_ID, self._counts)):
             self._words[at] = 0
 
     @property
     def holder(self) -> str:
         """The holder that the child is for Redis; empty before it has one."""
-        return self._words[_ID:_COUNTS].tobytes().rstrip(b"\0").decode()
+        return self._words[_ID:_ENTRIES].tobytes().rstrip(b"\0").decode()
 
     @holder.setter
     def holder(self, name: str) -> None:
-        self._words.cast("B")[8 * _ID : 8 * _COUNTS] = name.encode()[:_ID_BYTES].ljust(_ID_BYTES, b"\0")
+        self._words.cast("B")[8 * _ID : 8 * _ENTRIES] = name.encode()[:_ID_BYTES].ljust(_ID_BYTES, b"\0")
 
     def begin(self, tag: int, soft: int, hard: int) -> None:
-        """The child begins with a message; limits in milliseconds, 0 for none."""
+        """The child begins with a message, and is in its code; limits in milliseconds, 0 for none."""
+        words, at = self._words, self._free.pop()
+        self._at[tag] = at
+        now = time.monotonic_ns()
+        words[at + _STARTED], words[at + _SOFT], words[at + _HARD] = now, soft, hard
+        words[at + _TAG] = tag  # last: whoever sees it, sees the rest
+        words[_STEPPED_AT] = now
+        words[_STEPPED] = tag
+
+    def step(self, tag: int) -> None:
+        """It is in the code of that message, which has begun, again."""
         words = self._words
-        words[_TAG], words[_SOFT], words[_HARD] = tag, soft, hard
-        words[_STARTED] = time.monotonic_ns()
-        words[_STATE] = _RUNNING  # last: whoever sees it, sees the rest
+        words[_STEPPED_AT] = time.monotonic_ns()
+        words[_STEPPED] = tag
+
+    def pause(self) -> None:
+        """It is in the code of none."""
+        self._words[_STEPPED] = _NONE
 
     def end(self, tag: int, count: int) -> None:
         """It has finished with it, and will say so to Redis; `count` is its task's place in the table."""
@@ -88,48 +115,74 @@ class Slot:
         finished = words[_FINISHED]
         words[_FIRST_FINISHED + finished % MOST_FINISHED] = tag
         words[_FINISHED] = finished + 1
-        words[_STATE] = _FREE
         words[_DONE] += 1
-        words[_COUNTS + count] += 1
+        words[self._counts + count] += 1
+        self.leave(tag)
 
-    def leave(self) -> None:
-        """It does not run it: another verdict was given."""
-        self._words[_STATE] = _FREE
+    def leave(self, tag: int) -> None:
+        """It does not run it, or not any more: another verdict was given."""
+        words, at = self._words, self._at.pop(tag, None)
+        if words[_STEPPED] == tag:
+            words[_STEPPED] = _NONE
+        if at is not None:
+            words[at + _TAG] = _NONE
+            self._free.append(at)
 
-    def confirmed(self, held: int) -> None:
-        """Redis knows what was finished; `held` messages were claimed and are not finished."""
-        self._words[_FINISHED] = 0
+    def mark(self) -> int:
+        """How much is finished now; for `confirmed`."""
+        return self._words[_FINISHED]
+
+    def confirmed(self, mark: int | None, held: int) -> None:
+        """Redis knows what was finished at that mark; `held` messages were claimed and are not finished."""
+        if mark is not None:
+            self._words[_CONFIRMED] = mark
         self._words[_HELD] = held
 
     @property
     def finished(self) -> list[str]:
         """Tags of what was finished, of which Redis may not know yet."""
-        return [
-            str(tag)
-            for tag in self._words[_FIRST_FINISHED : _FIRST_FINISHED + min(self._words[_FINISHED], MOST_FINISHED)]
-        ]
+        first, end = self._words[_CONFIRMED], self._words[_FINISHED]
+        first = max(first, end - MOST_FINISHED)
+        return [str(self._words[_FIRST_FINISHED + number % MOST_FINISHED]) for number in range(first, end)]
 
     @property
-    def running(self) -> str | None:
-        """The tag of the message that runs."""
-        return str(self._words[_TAG]) if self._words[_STATE] == _RUNNING else None
+    def running(self) -> list[str]:
+        """The tags of the messages that run, whether their code is at work or waits."""
+        return [str(tag) for tag in (self._words[at + _TAG] for at in self._entries) if tag]
+
+    @property
+    def stepped(self) -> str | None:
+        """The tag of the message whose code is at work."""
+        tag = self._words[_STEPPED]
+        return str(tag) if tag else None
 
     @property
     def seconds(self) -> float:
-        """For how long it has been running."""
-        return (time.monotonic_ns() - self._words[_STARTED]) / 1e9
+        """For how long the child has been in the code of that message, without a pause."""
+        return (time.monotonic_ns() - self._words[_STEPPED_AT]) / 1e9
 
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Its soft and its hard time limit in seconds; 0 is none."""
-        return self._words[_SOFT] / 1000, self._words[_HARD] / 1000
+    def age(self, tag: str) -> float:
+        """For how many seconds a message has been running; 0 if it does not run."""
+        at = self._find(tag)
+        return 0.0 if at is None else (time.monotonic_ns() - self._words[at + _STARTED]) / 1e9
+
+    def limits(self, tag: str) -> tuple[float, float]:
+        """The soft and the hard time limit of a message that runs, in seconds; 0 is none."""
+        at = self._find(tag)
+        return (0.0, 0.0) if at is None else (self._words[at + _SOFT] / 1000, self._words[at + _HARD] / 1000)
+
+    def _find(self, tag: str) -> int | None:
+        return next((at for at in self._entries if self._words[at + _TAG] == int(tag)), None)
 
     @property
     def limit_is_near(self) -> bool:
-        """One of them is over soon."""
-        soft, hard = self.limits
-        latest = self.seconds + NEAR_SECONDS
-        return 0 < hard < latest or (0 < soft < latest and self.interrupted != self.running)
+        """A time limit of the message whose code is at work is over soon."""
+        tag = self.stepped
+        if tag is None or self.seconds < self.patience:
+            return False
+        soft, hard = self.limits(tag)
+        latest = self.age(tag) + NEAR_SECONDS
+        return 0 < hard < latest or (0 < soft < latest and self.interrupted != tag)
 
     @property
     def held(self) -> int:
@@ -151,6 +204,15 @@ class Slot:
         self._words[_ORDERS] = number
 
     @property
+    def leaving(self) -> bool:
+        """The child claims no more, and ends as soon as it has finished what it runs: it may be replaced."""
+        return bool(self._words[_LEAVING])
+
+    @leaving.setter
+    def leaving(self, value: bool) -> None:
+        self._words[_LEAVING] = value
+
+    @property
     def taken(self) -> bool:
         """The parent has put back what waited behind the message that runs."""
         return bool(self._words[_TAKEN])
@@ -170,4 +232,4 @@ class Slot:
 
     def count(self, task: int) -> int:
         """How often the task at that place of the table was run."""
-        return self._words[_COUNTS + task]
+        return self._words[self._counts + task]

@@ -190,6 +190,7 @@ class Holder:
             acks = list(islice(self._acks, _MOST_ACKS))
             verdicts = list(islice(self._verdicts, _MOST_VERDICTS))
             first, self._next = self._next, self._next + want  # before sending: no number is used twice
+            complete = len(acks) == len(self._acks) and len(verdicts) == len(self._verdicts)
             rest = [value for v in verdicts for value in (v.kind, v.tag, v.a, v.b)]
             began = time.monotonic()
             reply = link.run(STEP, lists, [*self._head, want, first, int(along), len(acks), *acks, *rest])
@@ -203,7 +204,7 @@ class Holder:
             self._claimed(first, claimed)
         for raw in condemned:
             self.on_condemned(raw, _CONDEMNED)
-        return Step(bool(unknown), bool(blocked), left, len(claimed) // 3)
+        return Step(bool(unknown), bool(blocked), left, len(claimed) // 3, complete)
 
     def _claimed(self, first: int, claimed: Sequence[Any]) -> None:
         for number in range(len(claimed) // 3):
@@ -281,12 +282,16 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step showed: whether others had called this process dead, whether a suspect waits, what is left."""
+    """What a step showed: whether others had called this process dead, whether a suspect waits, what is left.
+
+    And whether all verdicts were carried out that there were when it began.
+    """
 
     unknown: bool
     blocked: bool
     left: int
     claimed: int
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
