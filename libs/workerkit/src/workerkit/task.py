@@ -46,7 +46,8 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
             run = cls.__dict__["run"]
             plain = isinstance(run, staticmethod)
             cls.contract = Contract.of(cls.name, run.__func__ if plain else run, bound=not plain)
-            cls.is_coroutine = adapt(cls)
+            if adapt(cls):  # the second time, when the application is finalized, nothing is left to do
+                cls.is_coroutine = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task on a checked payload.

@@ -3,7 +3,7 @@
 How to find one's way: it is the pool for short tasks, `workerkit.short_tasks`, whose processes run their messages side
 by side. An `AsyncChild` has one event loop. Each message has a `Job`, and one of the `greenlets`, in which Celery's
 tracer runs; the task's coroutine is stepped there, and the futures that it awaits go up to the loop. `job` also knows
-how a coroutine is stopped; `isolation` keeps the tasks' requests apart; `links` and `results` wait for Redis on the loop.
+how a coroutine is stopped; `isolation` keeps the tasks' requests apart; `links` and `results` wait for Redis there.
 """
 
 from importlib.util import find_spec

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from redis.connection import Connection
 from redis.exceptions import RedisError
 
 from workerkit import result_backend
@@ -112,7 +113,8 @@ class Batch:
 
     def _open(self) -> LoopLink:
         if self._link is None:
-            pool = self._backend.client.connection_pool
-            connect = partial(LoopLink, pool.connection_class, pool.connection_kwargs)
+            options = dict(self._backend.connparams)
+            options.pop("max_connections", None)
+            connect = partial(LoopLink, options.pop("connection_class", Connection), options)
             self._link = greenlets.wait(asyncio.get_running_loop().run_in_executor(None, connect))
         return self._link

@@ -1,0 +1,17 @@
+"""A worker whose processes run coroutines side by side."""
+
+import os
+
+import celeryconfig
+from workerkit import database
+from workerkit.app import create_app
+from workerkit.settings import WorkerSettings
+
+if url := os.environ.get("DATABASE_URL"):
+    database.configure(url, application_name="aio")
+app = create_app("aio", WorkerSettings(), celeryconfig, tasks_package="async_tasks_tasks")
+if os.environ.get("WITH_A_PLAIN_TASK"):
+
+    @app.task(name="app.tasks.aio.plain")
+    def plain() -> None:
+        """Not for this pool."""

@@ -1,0 +1,549 @@
+"""What the pool for coroutines promises, on real workers and a real server, with a lease of 5 seconds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from celery import Celery
+
+from devstack.postgres import Postgres
+from devstack.valkey import Valkey
+from devstack.waiting import wait_for
+from devstack.worker import WORKER, WorkerProcess
+from taskclient.client import TaskClient
+from taskclient.errors import TaskFailed
+from taskclient.message import build_message
+
+LEASE = 5.0
+TASK = "app.tasks.aio."
+HOST = "aio@test"
+CANVAS = """
+import sys
+from celery import Celery, chain, chord, signature
+app = Celery(broker=sys.argv[1], backend=sys.argv[2])
+def task(name, kind="sleep"):
+    return signature("app.tasks.aio." + kind, kwargs={"name": name}, queue="aio", app=app, immutable=True)
+if sys.argv[3] == "chain":
+    print(chain(task("a"), task("b"), task("c"), app=app).apply_async().id)
+else:
+    header = [task(f"h{n}", "fail" if sys.argv[3] == "broken" and n == 0 else "sleep") for n in range(20)]
+    print(chord(header, task("body"), app=app).apply_async().id)
+"""
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[WorkerProcess] = []
+    (tmp_path / "traces").mkdir()
+
+    def run(server: Valkey, *arguments: str, host: str = HOST, ready: bool = True, **settings: str) -> WorkerProcess:
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        worker = WorkerProcess(
+            server,
+            Path(__file__).parent / "async_tasks",
+            "async_tasks_app",
+            folder=folder,
+            arguments=(*WORKER, f"--hostname={host}", *arguments),
+            settings={"TASK_LEASE_SECONDS": str(LEASE), "TRACES": str(tmp_path / "traces"), **settings},
+        )
+        worker.traces = tmp_path / "traces"
+        started.append(worker)
+        worker.start()
+        if ready:
+            worker.wait_ready()
+        return worker
+
+    yield run
+    for worker in started:
+        worker.stop()
+
+
+@pytest.fixture
+def client(valkey: Valkey) -> Iterator[TaskClient]:
+    with TaskClient(valkey.url) as connected:
+        yield connected
+
+
+@pytest.fixture
+def stock(valkey: Valkey) -> Iterator[Celery]:
+    app = Celery(broker=valkey.url, backend=valkey.url.replace("/0", "/1"))
+    app.conf.task_default_queue = "aio"
+    yield app
+    app.close()
+
+
+def letters(valkey: Valkey) -> dict[str, dict[str, Any]]:
+    with valkey.client() as redis:
+        found = [json.loads(text) for text in redis.hvals("worker:aio:dead:letters")]
+    return {letter["id"]: letter for letter in found}
+
+
+def settled(valkey: Valkey) -> bool:
+    with valkey.client() as redis:
+        held = sum(redis.hlen(key) for key in redis.keys("worker:aio:inflight:*"))
+        return held == 0 and redis.llen("aio") == 0 and redis.zcard("worker:aio:delayed") == 0
+
+
+def suspects(valkey: Valkey) -> int:
+    with valkey.client() as redis:
+        return int(redis.hlen("worker:aio:attempts"))
+
+
+def children(worker: WorkerProcess) -> list[int]:
+    return [child.pid for child in psutil.Process(worker.pid).children()]
+
+
+def lines(worker: WorkerProcess) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in worker.log.read_text().splitlines() if line.startswith("{")]
+
+
+def push(valkey: Valkey, total: int, first: int = 0, seconds: float = 0) -> None:
+    with valkey.client() as redis:
+        for at in range(first, first + total, 500):
+            numbers = range(at, min(at + 500, first + total))
+            payloads = [{"number": n, "seconds": seconds} for n in numbers]
+            messages = (
+                build_message(f"{TASK}count", payload, queue="aio", task_id=f"count-{payload['number']}")
+                for payload in payloads
+            )
+            redis.lpush("aio", *messages)
+
+
+def runs(worker: WorkerProcess) -> Counter[int]:
+    return Counter(int(line) for line in worker.trace("all"))
+
+
+def canvas(valkey: Valkey, kind: str) -> str:
+    # In a process of its own: Celery's results are a cycle of objects that want their server when they go.
+    send = [sys.executable, "-c", CANVAS, valkey.url, valkey.url.replace("/0", "/1"), kind]
+    return subprocess.run(send, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_thousands_run_once_each(valkey: Valkey, start: Start) -> None:
+    push(valkey, 2000)
+    worker = start(valkey)
+    push(valkey, 1000, first=2000)
+    wait_for(lambda: settled(valkey), seconds=60)
+    assert runs(worker) == Counter(range(3000))
+    assert letters(valkey) == {}
+    with valkey.client() as redis:
+        assert len(redis.zrange("worker:aio:holders", 0, -1)) == len(children(worker)) == 2
+
+
+def test_hundreds_run_at_a_time(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey, "--concurrency=1")
+    client.send(f"{TASK}sleep", name="warm").result(20)
+    began = time.monotonic()
+    handles = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=1) for n in range(200)]
+    assert [handle.result(30) for handle in handles] == [f"n{n}" for n in range(200)]
+    assert time.monotonic() - began < 10  # one after the other it would be 200
+    assert all(worker.trace(f"n{n}") == ["start", "end"] for n in range(200))
+
+
+def test_no_more_than_the_setting_says_run_at_a_time(valkey: Valkey, start: Start) -> None:
+    worker = start(valkey, "--concurrency=1", CELERYCONFIG_WORKER_COROUTINES="3")
+    began = time.monotonic()
+    push(valkey, 9, seconds=1)
+    with valkey.client() as redis:
+        most = 0
+        while not settled(valkey):
+            most = max(most, *(redis.hlen(key) for key in redis.keys("worker:aio:inflight:*")), 0)
+    assert time.monotonic() - began >= 3
+    assert most == 3
+    assert runs(worker) == Counter(range(9))
+
+
+def test_killing_processes_at_full_speed_loses_nothing(valkey: Valkey, start: Start) -> None:
+    worker = start(valkey)
+    push(valkey, 6000, seconds=0.01)
+    for kill in range(3):
+        wait_for(lambda: len(worker.trace("all")) > 500 + 1000 * kill and len(children(worker)) == 2, seconds=30)  # noqa: B023
+        os.kill(children(worker)[kill % 2], signal.SIGKILL)
+    wait_for(lambda: settled(valkey), seconds=60)
+    found = runs(worker)
+    assert found.keys() == set(range(6000))
+    assert found.total() - 6000 <= 30  # those that had come to their last line, and no others
+    assert letters(valkey) == {}
+    assert suspects(valkey) == 0
+
+
+@pytest.mark.parametrize("how", ["task", "beside", "thread"])
+def test_a_poison_ends_as_a_letter_and_its_neighbours_run(
+    how: str, valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    push(valkey, 50, seconds=0.5)
+    poison = client.send(f"{TASK}die", name="poison", how=how)
+    push(valkey, 50, first=50, seconds=0.5)
+    worker = start(valkey)
+    with pytest.raises(TaskFailed, match="too often"):
+        poison.result(60)
+    wait_for(lambda: settled(valkey), seconds=30)
+    assert worker.trace("poison") == ["start"] * 3
+    assert runs(worker).keys() == set(range(100))
+    assert {key: letter["reason"] for key, letter in letters(valkey).items()} == {poison.id: "delivery limit"}
+
+
+def test_neighbours_of_a_poison_are_no_suspects(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey, "--concurrency=1")
+    neighbours = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=4) for n in range(20)]
+    wait_for(lambda: all(worker.trace(f"n{n}") == ["start"] for n in range(20)))
+    client.send(f"{TASK}die", name="poison")
+    wait_for(lambda: len(worker.trace("n0")) == 2)
+    assert suspects(valkey) == 1
+    assert [handle.result(40) for handle in neighbours] == [f"n{n}" for n in range(20)]
+
+
+def test_a_task_that_exits_counts_as_a_crash(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    neighbour = client.send(f"{TASK}sleep", name="neighbour", seconds=3)
+    wait_for(lambda: worker.trace("neighbour") == ["start"])
+    poison = client.send(f"{TASK}leave", name="exit")
+    with pytest.raises(TaskFailed, match="too often"):
+        poison.result(40)
+    assert worker.trace("exit") == ["start"] * 3
+    assert neighbour.result(20) == "neighbour"
+    assert worker.trace("neighbour") == ["start", "end"]  # its process has waited for it
+    assert client.send(f"{TASK}sleep", name="next").result(20) == "next"
+
+
+@pytest.mark.parametrize("kind", ["deaf", "crunch"])
+def test_the_hard_limit_stops_any_task(kind: str, valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey, "--concurrency=1")
+    neighbour = client.send(f"{TASK}sleep", name="neighbour", seconds=4)
+    wait_for(lambda: worker.trace("neighbour") == ["start"])
+    handle = client.send(f"{TASK}{kind}", name=kind)
+    push(valkey, 20)
+    with pytest.raises(TaskFailed, match="TimeLimitExceeded"):
+        handle.result(20)
+    assert neighbour.result(20) == "neighbour"
+    wait_for(lambda: settled(valkey))
+    assert worker.trace(kind) == (["start", "heard"] if kind == "deaf" else ["start"])
+    starts = 1 if kind == "deaf" else 2  # only what keeps the loop costs its neighbours a new start
+    assert worker.trace("neighbour") == ["start"] * starts + ["end"]
+    assert runs(worker) == Counter(range(20))
+    assert [letter["reason"] for letter in letters(valkey).values()] == ["time limit"]
+    assert suspects(valkey) == 0
+
+
+def test_a_process_with_an_abandoned_coroutine_is_replaced_at_once(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--concurrency=1")
+    neighbour = client.send(f"{TASK}sleep", name="neighbour", seconds=10)
+    wait_for(lambda: worker.trace("neighbour") == ["start"])
+    with pytest.raises(TaskFailed, match="TimeLimitExceeded"):
+        client.send(f"{TASK}deaf", name="deaf").result(20)
+    assert client.send(f"{TASK}sleep", name="next").result(20) == "next"
+    assert neighbour.status() == "PENDING"
+    assert len(children(worker)) == 2
+    assert neighbour.result(20) == "neighbour"
+    wait_for(lambda: len(children(worker)) == 1)
+    assert worker.trace("neighbour") == ["start", "end"]
+
+
+@pytest.mark.parametrize("how", ["sleep", "gather", "timeout", "thread", "event"])
+def test_the_soft_limit_lets_a_task_clean_up(how: str, valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey, "--concurrency=1")
+    assert client.send(f"{TASK}tidy", name="tidy", how=how).result(20) == "cleaned"
+    assert worker.trace("tidy") == ["cleaned"]
+    with pytest.raises(TaskFailed, match="SoftTimeLimitExceeded"):
+        client.send(f"{TASK}slow").result(20)
+    assert len(children(worker)) == 1
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_soft_limit_reaches_a_coroutine_that_does_not_await(
+    beside: bool, valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--concurrency=1")
+    neighbour = client.send(f"{TASK}sleep", name="neighbour", seconds=2)
+    wait_for(lambda: worker.trace("neighbour") == ["start"])
+    assert client.send(f"{TASK}burn", name="burn", beside=beside).result(20) == "cleaned"
+    assert neighbour.result(20) == "neighbour"
+    assert worker.trace("burn") == ["start", "cleaned"]
+    assert worker.trace("neighbour") == ["start", "end"]
+    assert any(line["event"] == "the task kept the event loop from all others" for line in lines(worker))
+
+
+def test_retries_failures_and_refusals(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    retried = client.send(f"{TASK}again", name="again", times=3)
+    failing = client.send(f"{TASK}fail", name="bug")
+    refused = client.send(f"{TASK}sleep", seconds="long")
+    cancelled = client.send(f"{TASK}cancel", name="cancel")
+    assert retried.result(30) == "again"
+    assert worker.trace("again") == ["start"] * 3
+    for handle in (failing, refused, cancelled):
+        with pytest.raises(TaskFailed):
+            handle.result(30)
+    wait_for(lambda: len(letters(valkey)) == 3)
+    found = letters(valkey)
+    assert (found[failing.id]["reason"], found[refused.id]["reason"]) == ("failed", "refused")
+    assert found[failing.id]["error"] == "ZeroDivisionError: bug"
+    assert found[cancelled.id]["error"].startswith("CancelledError: ")
+    assert "async_tasks_tasks/tasks.py" in found[failing.id]["traceback"]
+    assert client.send(f"{TASK}nested").result(20) == "WrongThread"
+    wait_for(lambda: settled(valkey))
+
+
+def test_an_early_acknowledgement_is_one_attempt(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    client.send(f"{TASK}early", name="early")
+    wait_for(lambda: worker.trace("early") == ["start"] and len(children(worker)) == 2)
+    wait_for(lambda: settled(valkey))
+    assert client.send(f"{TASK}sleep", name="next").result(20) == "next"
+    assert worker.trace("early") == ["start"]
+
+
+def test_chains_and_chords(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    assert client.handle(canvas(valkey, "chain")).result(30) == "c"
+    assert [worker.trace(name) for name in "abc"] == [["start", "end"]] * 3
+    assert client.handle(canvas(valkey, "chord")).result(30) == "body"
+    with pytest.raises(TaskFailed, match="ZeroDivisionError"):
+        client.handle(canvas(valkey, "broken")).result(40)
+
+
+def test_one_key_has_one_effect(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    handles = [client.send(f"{TASK}once", idempotency_key="one", name="once") for _ in range(3)]
+    assert [handle.result(40) for handle in handles] == ["once"] * 3
+    assert worker.trace("once") == ["start"]
+
+
+def test_what_cannot_run_is_kept(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    with valkey.client() as redis:
+        redis.lpush("aio", b"\xff\x00 no message", b"[]", b'{"headers": {}}')
+        client.send(f"{TASK}unheard_of", name="x")
+        wait_for(lambda: redis.smembers("worker:aio:parked") == {f"{TASK}unheard_of".encode()})
+        wait_for(lambda: len(letters(valkey)) == 3)
+    assert {letter["reason"] for letter in letters(valkey).values()} == {"unreadable"}
+    assert client.send(f"{TASK}sleep", name="next").result(20) == "next"
+    assert len(children(worker)) == 2
+
+
+def test_times_are_kept(valkey: Valkey, start: Start, client: TaskClient, stock: Celery) -> None:
+    stock.send_task(f"{TASK}old", kwargs={"name": "stale"}, headers={"x-published-at": time.time() - 10})
+    worker = start(valkey)
+    sent = time.monotonic()
+    late = client.send(f"{TASK}sleep", countdown=2, name="late")
+    expired = stock.send_task(f"{TASK}sleep", kwargs={"name": "expired"}, expires=-1)
+    assert late.result(20) == "late"
+    assert time.monotonic() - sent >= 2
+    wait_for(lambda: client.handle(expired.id).status() == "REVOKED")
+    for number in range(8):
+        client.send(f"{TASK}limited", number=number)
+    wait_for(lambda: len(worker.trace("limited")) == 8)
+    first, *_, last = [float(line) for line in worker.trace("limited")]
+    assert last - first >= 1.2
+    wait_for(lambda: settled(valkey))
+    assert worker.trace("expired") == worker.trace("stale") == []
+    assert [letter["reason"] for letter in letters(valkey).values()] == ["waited too long"]
+
+
+def test_revoked_tasks_do_not_run_and_only_the_right_one_is_stopped(
+    valkey: Valkey, start: Start, client: TaskClient, stock: Celery
+) -> None:
+    worker = start(valkey, "--concurrency=1", CELERYCONFIG_WORKER_COROUTINES="4")
+    names = ("one", "other", "third")
+    one, other, third = (client.send(f"{TASK}sleep", name=name, seconds=6) for name in names)
+    deaf = stock.send_task(f"{TASK}deaf", kwargs={"name": "deaf"}, time_limit=60, soft_time_limit=50)
+    wait_for(lambda: all(worker.trace(name) == ["start"] for name in (*names, "deaf")))
+    pids = children(worker)
+    waiting = client.send(f"{TASK}sleep", name="waiting")
+    stock.control.revoke(waiting.id, reply=True, timeout=10, limit=1)
+    stock.control.revoke(one.id, terminate=True, reply=True, timeout=10, limit=1)
+    wait_for(lambda: one.status() == "REVOKED", seconds=4)
+    assert children(worker) == pids
+    stock.control.revoke(third.id, terminate=True, signal="SIGUSR1", reply=True, timeout=10, limit=1)
+    stock.control.revoke(deaf.id, terminate=True, reply=True, timeout=10, limit=1)
+    wait_for(lambda: client.handle(deaf.id).status() == "REVOKED")
+    assert other.result(20) == "other"
+    wait_for(lambda: waiting.status() == "REVOKED")
+    assert worker.trace("other") == ["start", "end"]
+    assert worker.trace("deaf") == ["start", "heard"]
+    assert worker.trace("one") == ["start"]
+    assert worker.trace("waiting") == []
+    assert worker.trace("third")[:1] == ["start"]
+    assert letters(valkey) == {}
+
+
+def test_remote_control_shows_what_runs(valkey: Valkey, start: Start, client: TaskClient, stock: Celery) -> None:
+    worker = start(valkey)
+    sleeping = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=5) for n in range(30)]
+    wait_for(lambda: all(worker.trace(f"n{n}") == ["start"] for n in range(30)))
+    inspect = stock.control.inspect(timeout=5, limit=1)
+    active = inspect.active()[HOST]
+    assert {task["id"] for task in active} == {handle.id for handle in sleeping}
+    assert {task["worker_pid"] for task in active} <= set(children(worker))
+    pool = inspect.stats()[HOST]["pool"]
+    assert pool["processes"] == children(worker)
+    assert pool["coroutines-per-process"] == 300
+    for handle in sleeping:
+        handle.result(30)
+    assert inspect.active() == {HOST: []}
+    assert inspect.stats()[HOST]["total"][f"{TASK}sleep"] == 30
+
+
+def test_a_broker_that_goes_away_reruns_nothing(own_valkey: Valkey, start: Start) -> None:
+    worker = start(own_valkey)
+    with TaskClient(own_valkey.url) as client:
+        handles = [client.send(f"{TASK}sleep", name=f"task-{n}", seconds=3) for n in range(20)]
+        wait_for(lambda: all(worker.trace(f"task-{n}") == ["start"] for n in range(20)))
+        push(own_valkey, 200)
+        own_valkey.kill()
+        time.sleep(4)  # they finish meanwhile
+        own_valkey.start()
+        own_valkey.wait_ready()
+        for handle in handles:
+            handle.result(40)
+        wait_for(lambda: settled(own_valkey), seconds=40)
+        assert [worker.trace(f"task-{n}") for n in range(20)] == [["start", "end"]] * 20
+        assert runs(worker) == Counter(range(200))
+        assert worker.alive()
+
+
+def test_lost_connections_rerun_nothing(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    handles = [client.send(f"{TASK}sleep", name=f"task-{n}", seconds=1.5) for n in range(4)]
+    push(valkey, 2000)
+    wait_for(lambda: worker.trace("task-0") == ["start"])
+    with valkey.client() as redis:
+        for _ in range(3):
+            redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
+            time.sleep(0.7)
+    for handle in handles:
+        handle.result(40)
+    wait_for(lambda: settled(valkey), seconds=40)
+    assert [worker.trace(f"task-{n}") for n in range(4)] == [["start", "end"]] * 4
+    assert runs(worker) == Counter(range(2000))
+
+
+def test_a_warm_stop_under_load_loses_nothing_and_repeats_nothing(valkey: Valkey, start: Start) -> None:
+    worker = start(valkey)
+    push(valkey, 6000, seconds=0.02)
+    wait_for(lambda: len(worker.trace("all")) > 500)
+    worker.stop()
+    done = runs(worker)
+    assert 500 < done.total() < 6000
+    with valkey.client() as redis:
+        assert redis.llen("aio") + done.total() == 6000
+        assert redis.keys("worker:aio:inflight:*") == []
+        assert redis.zcard("worker:aio:holders") == 0
+    start(valkey)
+    wait_for(lambda: settled(valkey), seconds=60)
+    assert runs(worker) == Counter(range(6000))
+
+
+def test_a_stop_waits_for_what_runs_and_puts_back_what_does_not_finish(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, TASK_DRAIN_SECONDS="3")
+    short = [client.send(f"{TASK}sleep", name=f"short-{n}", seconds=1.5) for n in range(10)]
+    for n in range(10):
+        client.send(f"{TASK}sleep", name=f"long-{n}", seconds=60)
+    wait_for(lambda: all(worker.trace(f"{kind}-{n}") == ["start"] for kind in ("short", "long") for n in range(10)))
+    began = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - began < 15
+    assert [handle.result(5) for handle in short] == [f"short-{n}" for n in range(10)]
+    with valkey.client() as redis:
+        assert redis.llen("aio") == 10
+        assert redis.zcard("worker:aio:holders") == 0
+    assert suspects(valkey) == 0  # it was no crash
+    assert all(worker.trace(f"long-{n}") == ["start"] for n in range(10))
+
+
+def test_processes_are_replaced_after_so_many_tasks(valkey: Valkey, start: Start) -> None:
+    worker = start(valkey, CELERYCONFIG_WORKER_MAX_TASKS_PER_CHILD="50")
+    before = set(children(worker))
+    push(valkey, 400, seconds=0.1)
+    wait_for(lambda: settled(valkey), seconds=30)
+    wait_for(lambda: len(set(children(worker)) - before) >= 2)
+    assert runs(worker) == Counter(range(400))
+    wait_for(lambda: len(children(worker)) == 2)
+
+
+def test_children_end_with_their_worker_and_their_messages_return(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey)
+    handles = [client.send(f"{TASK}sleep", name=f"task-{n}", seconds=4) for n in range(20)]
+    wait_for(lambda: all(worker.trace(f"task-{n}") == ["start"] for n in range(20)))
+    pids = children(worker)
+    worker.kill()
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids), seconds=5)
+    start(valkey)
+    assert [handle.result(40) for handle in handles] == [f"task-{n}" for n in range(20)]
+
+
+def test_a_task_longer_than_the_lease_runs_once(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey)
+    start(valkey, host="second@test")
+    handles = [client.send(f"{TASK}sleep", name=f"long-{n}", seconds=2 * LEASE) for n in range(10)]
+    push(valkey, 50)
+    assert [handle.result(40) for handle in handles] == [f"long-{n}" for n in range(10)]
+    wait_for(lambda: settled(valkey))
+    assert all(worker.trace(f"long-{n}") == ["start", "end"] for n in range(10))
+    assert runs(worker) == Counter(range(50))
+
+
+def test_concurrent_tasks_are_not_mixed_up(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey, "--concurrency=1")
+    handles = [client.send(f"{TASK}who", seconds=0.5 + n / 50) for n in range(25)]
+    for handle in handles:
+        assert handle.result(30) == [handle.id] * 5
+    found = {line["task_id"]: line["ids"] for line in lines(worker) if line["event"] == "found"}
+    assert found == {handle.id: [handle.id] * 4 for handle in handles}
+    beside = Counter(line["task_id"] for line in lines(worker) if line["event"] == "beside")
+    assert beside == dict.fromkeys(found, 2)
+    ended = Counter(line["task_id"] for line in lines(worker) if line["event"] == "task succeeded")
+    assert ended == dict.fromkeys(found, 1)
+
+
+def test_hundreds_of_coroutines_share_the_databases_connections(
+    valkey: Valkey, postgres: Postgres, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--concurrency=1", DATABASE_URL=postgres.url)
+    handles = [client.send(f"{TASK}query", number=n) for n in range(300)]
+    assert [handle.result(60) for handle in handles] == list(range(300))
+    with postgres.connect() as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'aio'"
+        assert connection.execute(query).fetchone()[0] <= 2
+        worker.stop()
+        wait_for(lambda: connection.execute(query).fetchone()[0] == 0)
+    assert not any("not checked in" in line["event"] or "garbage" in line["event"] for line in lines(worker))
+
+
+def test_a_task_may_run_a_program(valkey: Valkey, start: Start, client: TaskClient) -> None:
+    start(valkey)
+    assert [client.send(f"{TASK}shell").result(30) for _ in range(3)] == ["42"] * 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"WITH_A_PLAIN_TASK": "1"}, "these tasks are not: app.tasks.aio.plain"),
+        ({"CELERYCONFIG_WORKER_COROUTINES": "0"}, "from 1 to"),
+        ({"USE_FAST_LOCALS": "1"}, "USE_FAST_LOCALS"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_start(
+    settings: dict[str, str], why: str, valkey: Valkey, start: Start
+) -> None:
+    worker = start(valkey, ready=False, **settings)
+    wait_for(lambda: not worker.alive())
+    assert why in worker.log.read_text()
