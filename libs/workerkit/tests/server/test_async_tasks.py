@@ -339,10 +339,10 @@ def test_times_are_kept(valkey: Valkey, start: Start, client: TaskClient, stock:
     worker = start(valkey)
     sent = time.monotonic()
     late = client.send(f"{TASK}sleep", countdown=2, name="late")
-    expired = stock.send_task(f"{TASK}sleep", kwargs={"name": "expired"}, expires=-1)
+    expired = stock.send_task(f"{TASK}sleep", kwargs={"name": "expired"}, expires=-1).id
     assert late.result(20) == "late"
     assert time.monotonic() - sent >= 2
-    wait_for(lambda: client.handle(expired.id).status() == "REVOKED")
+    wait_for(lambda: client.handle(expired).status() == "REVOKED")
     for number in range(8):
         client.send(f"{TASK}limited", number=number)
     wait_for(lambda: len(worker.trace("limited")) == 8)
@@ -359,7 +359,7 @@ def test_revoked_tasks_do_not_run_and_only_the_right_one_is_stopped(
     worker = start(valkey, "--concurrency=1", CELERYCONFIG_WORKER_COROUTINES="4")
     names = ("one", "other", "third")
     one, other, third = (client.send(f"{TASK}sleep", name=name, seconds=6) for name in names)
-    deaf = stock.send_task(f"{TASK}deaf", kwargs={"name": "deaf"}, time_limit=60, soft_time_limit=50)
+    deaf = stock.send_task(f"{TASK}deaf", kwargs={"name": "deaf"}, time_limit=60, soft_time_limit=50).id
     wait_for(lambda: all(worker.trace(name) == ["start"] for name in (*names, "deaf")))
     pids = children(worker)
     waiting = client.send(f"{TASK}sleep", name="waiting")
@@ -368,8 +368,8 @@ def test_revoked_tasks_do_not_run_and_only_the_right_one_is_stopped(
     wait_for(lambda: one.status() == "REVOKED", seconds=4)
     assert children(worker) == pids
     stock.control.revoke(third.id, terminate=True, signal="SIGUSR1", reply=True, timeout=10, limit=1)
-    stock.control.revoke(deaf.id, terminate=True, reply=True, timeout=10, limit=1)
-    wait_for(lambda: client.handle(deaf.id).status() == "REVOKED")
+    stock.control.revoke(deaf, terminate=True, reply=True, timeout=10, limit=1)
+    wait_for(lambda: client.handle(deaf).status() == "REVOKED")
     assert other.result(20) == "other"
     wait_for(lambda: waiting.status() == "REVOKED")
     assert worker.trace("other") == ["start", "end"]

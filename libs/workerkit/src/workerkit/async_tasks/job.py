@@ -50,6 +50,7 @@ class Job(Watch):
         self.message: Any = None
         self.abandoned = False  # its coroutine is never resumed
         self.revoked: tuple[Any] | None = None  # the signal that was asked for
+        self.stopped = False  # its coroutine has ended by that
         self.asyncio_task: Any = None
         self._slot, self._give_up = slot, give_up
         self._timer: asyncio.TimerHandle | None = None
@@ -92,6 +93,7 @@ class Job(Watch):
             raise SoftTimeLimitExceeded(*error.args).with_traceback(error.__traceback__) from None
         except asyncio.CancelledError as error:
             if self.revoked:
+                self.stopped = True
                 raise Ignore("revoked") from None
             raise CancelledError("the task's coroutine was cancelled, and not by its worker") from error
         finally:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import structlog
-from celery.exceptions import Ignore
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -33,9 +32,9 @@ class AsyncRunner(Runner):
         _job().leave()
 
     def _failed(self, request: Any, failure: Any, *, escaped: bool) -> None:
-        revoked = _job().revoked
-        if revoked and isinstance(failure.exception, Ignore):
-            request._announce_revoked("terminated", True, revoked[0], False)  # acknowledges it, too
+        job = _job()
+        if job.stopped and job.revoked:
+            request._announce_revoked("terminated", True, job.revoked[0], False)  # acknowledges it, too
             self._flush_soon()
         else:
             super()._failed(request, failure, escaped=escaped)
