@@ -60,6 +60,7 @@ class MainLoop:
         loop: it.
         run: waits for a coroutine on behalf of synchronous code that runs on the loop's own thread.
         may_run: whether it can do so where it is called.
+        may_pause: the same for a mere pause, which a coroutine's synchronous code may make as well.
     """
 
     def __init__(
@@ -67,11 +68,12 @@ class MainLoop:
         loop: asyncio.AbstractEventLoop,
         run: Callable[[Coroutine[Any, Any, Any]], Any],
         may_run: Callable[[], bool],
+        may_pause: Callable[[], bool],
     ) -> None:
         self.at_end: list[Callable[[], Awaitable[None]]] = []
         self.thread = threading.current_thread()
         self.loop = loop
-        self._run, self._may_run = run, may_run
+        self._run, self._may_run, self.may_pause = run, may_run, may_pause
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None) -> T:
         """Run a coroutine for a caller on this thread."""
@@ -148,7 +150,7 @@ def run_async(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -
 
 def pause(seconds: float) -> None:
     """Wait; where that would keep the event loop from everything else, it goes on meanwhile."""
-    if isinstance(_current, MainLoop) and on_event_loop() and _current.may_run():
+    if isinstance(_current, MainLoop) and on_event_loop() and _current.may_pause():
         _current.run(asyncio.sleep(seconds), None)
     else:
         time.sleep(seconds)

@@ -21,6 +21,7 @@ from celery.exceptions import Ignore
 
 from workerkit.broker import broker_client
 from workerkit.errors import TransientError
+from workerkit.event_loop import pause
 
 log = structlog.get_logger("task")
 LEASE_SECONDS = 15.0
@@ -116,7 +117,7 @@ class _Lock:
             wait = max(timeout, self._lease + 1) if self.held_by_same_task else timeout
             if time.monotonic() - began >= wait:
                 return False
-            time.sleep(_LOOK_SECONDS)
+            pause(_LOOK_SECONDS)
         return True
 
     def keep(self) -> None:

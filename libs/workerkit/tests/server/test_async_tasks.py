@@ -510,8 +510,12 @@ def test_concurrent_tasks_are_not_mixed_up(valkey: Valkey, start: Start, client:
     assert found == {handle.id: [handle.id] * 4 for handle in handles}
     beside = Counter(line["task_id"] for line in lines(worker) if line["event"] == "beside")
     assert beside == dict.fromkeys(found, 2)
-    ended = Counter(line["task_id"] for line in lines(worker) if line["event"] == "task succeeded")
-    assert ended == dict.fromkeys(found, 1)
+
+    def ended() -> Counter[str]:
+        return Counter(line["task_id"] for line in lines(worker) if line["event"] == "task succeeded")
+
+    wait_for(lambda: ended().total() >= 25)
+    assert ended() == dict.fromkeys(found, 1)
 
 
 def test_hundreds_of_coroutines_share_the_databases_connections(

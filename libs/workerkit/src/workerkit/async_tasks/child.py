@@ -46,7 +46,7 @@ class AsyncChild(Child):
 
     def run(self) -> None:
         """Work until the parent wants no more, or until it is time for a fresh process."""
-        event_loop.adopt(MainLoop(self._loop, _run_here, _may_run))
+        event_loop.adopt(MainLoop(self._loop, _run_here, _may_run, greenlets.may_wait))
         self._loop.set_task_factory(new_task)
         self._loop.add_reader(self._orders, self._on_orders)
         self._loop.add_reader(self._kicked, self._on_kicked)
@@ -72,16 +72,18 @@ class AsyncChild(Child):
 
     def _on_orders(self) -> None:
         self._orders.read()
-        tags = {str(job.tag): job for job in self._jobs}
-        for tag, what in self._orders.terminated:
-            if tag not in tags:
-                continue
-            if what == "soft":
-                tags[tag].interrupt()
-            else:
-                tags[tag].revoke(what)
-        self._orders.terminated.clear()
+        if self._orders.terminated:
+            self._terminate()
         self._poke()
+
+    def _terminate(self) -> None:
+        jobs = {str(job.tag): job for job in self._jobs}
+        for tag, what in self._orders.terminated:
+            if tag in jobs and what == "soft":
+                jobs[tag].interrupt()
+            elif tag in jobs:
+                jobs[tag].revoke(what)
+        self._orders.terminated.clear()
 
     def _on_kicked(self) -> None:
         self._kicked.recv(4096)

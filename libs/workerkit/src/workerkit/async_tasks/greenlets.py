@@ -37,7 +37,7 @@ class Watch:
         return error
 
 
-class Greenlet(greenlet):
+class Greenlet(greenlet):  # type: ignore[misc]  # it brings no types
     """Runs one function after another: making a greenlet costs more than all its switches."""
 
     back: greenlet

@@ -86,7 +86,7 @@ class Job(Watch):
             Ignore: it was revoked.
             concurrent.futures.CancelledError: something else has cancelled it, perhaps itself.
         """
-        self._waits = True
+        outer, self._waits = self._waits, True
         try:
             return greenlets.wait(coroutine)
         except SoftLimit as error:
@@ -97,7 +97,7 @@ class Job(Watch):
                 raise Ignore("revoked") from None
             raise CancelledError("the task's coroutine was cancelled, and not by its worker") from error
         finally:
-            self._waits = False
+            self._waits = outer
 
     def interrupt(self, soft: float = 0.0) -> None:
         """Have its coroutine see that its soft limit is over; once."""
