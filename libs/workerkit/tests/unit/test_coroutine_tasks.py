@@ -25,12 +25,11 @@ def app():
 
 
 def test_it_has_a_contract_and_can_be_called(app):
-    @app.task(name="app.tasks.x.double")
+    @app.task(name="app.tasks.x.double", lazy=False)
     async def double(number: int) -> int:
         await asyncio.sleep(0)
         return 2 * number
 
-    app.finalize()
     assert double(number="21") == 42
     assert double.is_coroutine
     assert double.contract.result_schema() == {"type": "integer"}
@@ -39,18 +38,17 @@ def test_it_has_a_contract_and_can_be_called(app):
 
 
 def test_it_may_be_bound_and_may_have_defaults(app):
-    @app.task(name="app.tasks.x.named", bind=True)
+    @app.task(name="app.tasks.x.named", bind=True, lazy=False)
     async def named(self, suffix: str = "!") -> str:
         return self.name + suffix
 
-    app.finalize()
     assert named() == "app.tasks.x.named!"
 
 
 def test_its_errors_are_retried_as_those_of_any_task(app):
     runs = []
 
-    @app.task(name="app.tasks.x.fails", retry_backoff=0)
+    @app.task(name="app.tasks.x.fails", retry_backoff=0, lazy=False)
     async def fails() -> None:
         runs.append(None)
         raise ZeroDivisionError("bug")
