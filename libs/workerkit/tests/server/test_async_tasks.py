@@ -322,6 +322,15 @@ def test_one_key_has_one_effect(valkey: Valkey, start: Start, client: TaskClient
     assert worker.trace("once") == ["start"]
 
 
+def test_a_lock_is_waited_for_without_keeping_its_owner_from_work(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--concurrency=1")
+    handles = [client.send(f"{TASK}alone", name="alone") for _ in range(3)]
+    assert [handle.result(30) for handle in handles] == ["alone"] * 3
+    assert worker.trace("alone") == ["start", "end"] * 3
+
+
 def test_what_cannot_run_is_kept(valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey)
     with valkey.client() as redis:
@@ -413,6 +422,23 @@ def test_a_broker_that_goes_away_reruns_nothing(own_valkey: Valkey, start: Start
         assert [worker.trace(f"task-{n}") for n in range(20)] == [["start", "end"]] * 20
         assert runs(worker) == Counter(range(200))
         assert worker.alive()
+
+
+def test_a_silent_broker_does_not_keep_the_event_loop(own_valkey: Valkey, start: Start) -> None:
+    worker = start(own_valkey, "--concurrency=1", host="silent@test", TASK_LEASE_SECONDS="20")
+    with TaskClient(own_valkey.url) as client:
+        handle = client.send(f"{TASK}tick", name="tick", seconds=8)
+        push(own_valkey, 20, seconds=1.5)  # they finish while it is silent
+        named = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=1.5) for n in range(10)]
+        wait_for(lambda: all(worker.trace(name) == ["start"] for name in ("tick", *(f"n{n}" for n in range(10)))))
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        time.sleep(6)  # longer than it waits for one answer
+        os.kill(own_valkey.pid, signal.SIGCONT)
+        assert handle.result(30) < 2  # one answer takes up to 4 s
+        assert [other.result(30) for other in named] == [f"n{n}" for n in range(10)]
+        wait_for(lambda: settled(own_valkey), seconds=40)
+        assert all(worker.trace(f"n{n}") == ["start", "end"] for n in range(10))
+        assert runs(worker) == Counter(range(20))
 
 
 def test_lost_connections_rerun_nothing(valkey: Valkey, start: Start, client: TaskClient) -> None:
@@ -543,11 +569,13 @@ def test_a_task_may_run_a_program(valkey: Valkey, start: Start, client: TaskClie
         ({"WITH_A_PLAIN_TASK": "1"}, "these tasks are not: app.tasks.aio.plain"),
         ({"CELERYCONFIG_WORKER_COROUTINES": "0"}, "from 1 to"),
         ({"USE_FAST_LOCALS": "1"}, "USE_FAST_LOCALS"),
+        ({"WITH_A_RATE_LIMIT": "1"}, "does not keep rate_limit, which app.tasks.aio.rated has"),
+        ({"TASK_BROKER_URL": "amqp://guest:guest@127.0.0.1//"}, "the pool for coroutines needs Redis as its broker"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_start(
     settings: dict[str, str], why: str, valkey: Valkey, start: Start
 ) -> None:
-    worker = start(valkey, ready=False, **settings)
+    worker = start(valkey, ready=False, TASK_REDIS_URL=valkey.url, **settings)
     wait_for(lambda: not worker.alive())
     assert why in worker.log.read_text()

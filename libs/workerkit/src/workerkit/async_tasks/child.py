@@ -1,6 +1,7 @@
 """A process of the pool: claims messages for itself, and runs up to some hundreds of them on one event loop."""
 
 import asyncio
+import math
 import time
 from functools import partial
 from typing import Any
@@ -126,6 +127,9 @@ class AsyncChild(Child):
         if self._wake_up is not None and self._wake_up.fileno() >= 0:
             self._loop.remove_reader(self._wake_up)
         super()._disconnect()
+        if self._holder is not None:
+            # While it rests, the lease's thread is not to wait for Redis in its place: it would hold the books' lock.
+            self._holder.stepped_at = math.inf
         flushes, self._flushes = self._flushes, []
         for flush in flushes:
             if not flush.done():

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from workerkit.database import get_task_session
 from workerkit.errors import TransientError
 from workerkit.event_loop import run_async
+from workerkit.single_instance import single_instance
 
 TRACES = Path(os.environ["TRACES"])
 log = structlog.get_logger("task")
@@ -223,6 +224,29 @@ async def once(name: str) -> str:
     _trace(name, "start")
     await asyncio.sleep(0.3)
     return name
+
+
+@app.task(name="app.tasks.aio.alone")
+async def alone(name: str) -> str:
+    """Hold a lock, and wait for it in synchronous code."""
+    with single_instance("alone", 20):
+        _trace(name, "start")
+        await asyncio.sleep(0.5)
+        _trace(name, "end")
+    return name
+
+
+@app.task(name="app.tasks.aio.tick")
+async def tick(name: str, seconds: float) -> float:
+    """Say how long the event loop was kept from this coroutine at most."""
+    _trace(name, "start")
+    longest, last = 0.0, time.monotonic()
+    until = last + seconds
+    while last < until:
+        await asyncio.sleep(0.02)
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    return longest
 
 
 @app.task(name="app.tasks.aio.query", ignore_result=False)
