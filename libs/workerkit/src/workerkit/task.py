@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from celery import Celery, Task
 
 from workerkit.contract import Contract
-from workerkit.coroutines import adapt
+from workerkit.coroutines import adapt, find_by_context
 from workerkit.errors import PermanentError, TransientError
 from workerkit.idempotency import run_once
 from workerkit.queue_wait import check_limit
@@ -48,6 +48,7 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
             cls.contract = Contract.of(cls.name, run.__func__ if plain else run, bound=not plain)
             if adapt(cls):  # the second time, when the application is finalized, nothing is left to do
                 cls.is_coroutine = True
+                find_by_context(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task on a checked payload.

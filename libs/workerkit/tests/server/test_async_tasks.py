@@ -544,6 +544,20 @@ def test_concurrent_tasks_are_not_mixed_up(valkey: Valkey, start: Start, client:
     assert ended() == dict.fromkeys(found, 1)
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads", "workerkit.short_tasks.pool:TaskPool"])
+def test_coroutines_run_in_other_pools_as_well(pool: str, valkey: Valkey, start: Start, client: TaskClient) -> None:
+    worker = start(valkey, CELERYCONFIG_WORKER_POOL=pool)
+    handles = [client.send(f"{TASK}who", seconds=0.3) for _ in range(4)]
+    for handle in handles:
+        assert handle.result(30) == [handle.id] * 5
+    assert client.send(f"{TASK}again", name="again", times=2).result(30) == "again"
+    assert client.send(f"{TASK}sleep", name="sleep").result(30) == "sleep"
+    assert worker.trace("sleep") == ["start", "end"]
+    if pool != "threads":  # which has no limits
+        with pytest.raises(TaskFailed, match="SoftTimeLimitExceeded"):
+            client.send(f"{TASK}slow").result(20)
+
+
 def test_hundreds_of_coroutines_share_the_databases_connections(
     valkey: Valkey, postgres: Postgres, start: Start, client: TaskClient
 ) -> None:

@@ -14,6 +14,7 @@ from workerkit.async_tasks import greenlets, isolation, results
 from workerkit.async_tasks.job import Job, code, current, new_task
 from workerkit.async_tasks.links import LoopLink
 from workerkit.async_tasks.runner import AsyncRunner
+from workerkit.coroutines import whose
 from workerkit.event_loop import MainLoop
 from workerkit.short_tasks.address import Address
 from workerkit.short_tasks.child import BLOCKED_SECONDS, Child
@@ -194,6 +195,7 @@ class AsyncChild(Child):
 
     async def _run_job(self, job: Job) -> None:
         current.set(job)
+        whose.set(job)
         try:
             await greenlets.in_greenlet(self._begin_job, job)
         except asyncio.CancelledError:
