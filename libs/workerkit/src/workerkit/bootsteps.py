@@ -14,6 +14,7 @@ from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
 from workerkit.drain import Drain
 from workerkit.health import DISCONNECTED, DRAINING, READY, Health
+from workerkit.timers import PAUSE_SECONDS, drop_cancelled
 
 log = structlog.get_logger("worker")
 _TICK_SECONDS = 1.0
@@ -54,6 +55,7 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
                 health.excused = lambda: bool(state.active_requests)
             c.timer.call_repeatedly(_TICK_SECONDS, health.tick)
             c.timer.call_repeatedly(_LOOK_SECONDS, drain.look, (c,))
+            c.timer.call_repeatedly(PAUSE_SECONDS, drop_cancelled, (c.timer,))
             c.call_soon(drain.look, c)  # before the loop asks for the first message
             health.enter(DRAINING if drain.begun else READY)
 
