@@ -56,6 +56,7 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
             c.timer.call_repeatedly(_TICK_SECONDS, health.tick)
             c.timer.call_repeatedly(_LOOK_SECONDS, drain.look, (c,))
             c.timer.call_repeatedly(PAUSE_SECONDS, drop_cancelled, (c.timer,))
+            c.timer.call_repeatedly(_TICK_SECONDS, _look_after_processes, (c,))
             c.call_soon(drain.look, c)  # before the loop asks for the first message
             health.enter(DRAINING if drain.begun else READY)
 
@@ -63,6 +64,11 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
             health.enter(DRAINING if drain.begun else DISCONNECTED)
 
     return ConnectionStep
+
+
+def _look_after_processes(c: Any) -> None:
+    # The pool looks when a process closes its files, which may be just before it has ended; then again after 5 s.
+    c.pool.maintain_pool()
 
 
 def _publish(app: Any, service: str) -> None:
