@@ -105,6 +105,16 @@ class Channel(_Channel):  # type: ignore[misc]
         callback(message)
         return True
 
+    def _receive(self) -> Any:
+        # Now and then the loop calls when there is nothing, and kombu's read would then wait for ever.
+        connection = self.subclient.connection
+        try:
+            empty = connection is not None and not connection.can_read(timeout=0)
+        except self.connection_errors:
+            self._in_listen = None
+            raise
+        return False if empty else super()._receive()
+
     def _receive_one(self, c: Any) -> Any:
         try:
             return super()._receive_one(c)
