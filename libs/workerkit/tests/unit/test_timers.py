@@ -1,10 +1,10 @@
-"""Cancelled timers leave, the others stay in their order."""
+"""Cancelled timers leave, the others stay in their order; what is repeated is so once, however often it begins."""
 
 import random
 
 from kombu.asynchronous.timer import Timer
 
-from workerkit.timers import drop_cancelled
+from workerkit.timers import Repeated, drop_cancelled
 
 
 def test_cancelled_timers_are_forgotten_and_the_others_come_in_their_order() -> None:
@@ -34,3 +34,13 @@ def test_the_loop_goes_on_when_they_are_forgotten_in_its_middle() -> None:
             break
         entry()
     assert ran == ["kept"]
+
+
+def test_what_begins_again_at_each_connection_is_called_by_one_timer_only() -> None:
+    timer, ran, repeated = Timer(), [], Repeated()
+    for connection in range(3):
+        repeated.begin(timer, (0.001, lambda connection=connection: ran.append(connection)))
+    drop_cancelled(timer)
+    assert len(timer._queue) == 1
+    timer._queue[0][2]()
+    assert ran == [2]
