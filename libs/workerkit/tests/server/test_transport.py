@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 from celery import Celery
 
@@ -103,6 +104,23 @@ def test_lost_connections_rerun_nothing(pool: str, valkey: Valkey, start: Start,
     assert [worker.trace(f"task-{n}") for n in range(6)] == [["start", "end"]] * 6
     assert worker.alive()
     wait_for(lambda: settled(valkey))
+
+
+def test_a_remote_control_that_fails_beside_a_replaced_process_does_not_stop_the_worker(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--pool=prefork")
+    main = psutil.Process(worker.pid)
+    dead, _ = main.children()
+    dead.kill()
+    wait_for(lambda: len(main.children()) == 2 and dead not in main.children())
+    with Celery(broker=valkey.url) as app:
+        for _ in range(2):
+            # No pattern that can be read: Celery closes its channel for remote control and opens another.
+            app.control.broadcast("ping", pattern="(", matcher="pcre")
+            assert client.send(SLEEP, name="after").result(10) == "after"
+            assert app.control.ping(timeout=5, limit=1)
+    assert main.cpu_percent(interval=2) < 50  # percent of a processor; it would take all of one
 
 
 def test_a_broker_away_for_longer_than_the_lease_reruns_nothing(own_valkey: Valkey, start: Start) -> None:
