@@ -76,6 +76,10 @@ bench: install $(share)/bench/.installed ## Beside plain Celery and other task q
 bench-quick: install $(share)/bench/.installed ## A few of them, one round, in 90 s
 	@PYTHONPATH=scripts $(bin)/python -m compare --quick
 
+.PHONY: bench-growth
+bench-growth: install ## What a task costs with up to 8 processes, 1,000,000 queued, 100,000 delayed, 10,000 dead messages
+	@PYTHONPATH=scripts $(bin)/python -m compare.growth $(if $(rounds),--rounds $(rounds))
+
 $(share)/bench/.installed: scripts/requirements/bench.txt scripts/requirements/bench-arq.txt
 	@scripts/compare/install_peers
 

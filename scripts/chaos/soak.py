@@ -116,7 +116,10 @@ class Soak:
             with self._ledger:
                 self._side.start_server()
                 self._effects = Effects(self._side)
-                workers = [self._worker("processes"), self._worker("short-tasks", CHAOS_POOL=_SHORT_TASKS)]
+                workers = [
+                    self._worker("processes"),
+                    self._worker("short-tasks", CELERYCONFIG_WORKER_POOL=_SHORT_TASKS),
+                ]
                 faults = Faults(self._side, workers, seed=self._options.seed, seconds=self._options.every)
                 memory = Memory({worker.process.name: worker for worker, _ in workers})
                 result = self._run(faults, memory)

@@ -1,5 +1,6 @@
 """What a worker does at each connection to the broker: publish what it offers, report its health, look for SIGTERM."""
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
 from workerkit.drain import Drain
 from workerkit.health import DISCONNECTED, DRAINING, READY, Health
+from workerkit.timers import PAUSE_SECONDS, Repeated, drop_cancelled
 
 log = structlog.get_logger("worker")
 _TICK_SECONDS = 1.0
@@ -48,12 +50,22 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
             "celery.worker.consumer.gossip:Gossip",
         )
 
+        def __init__(self, c: Any, **options: Any) -> None:
+            super().__init__(c, **options)
+            self._repeated = Repeated()
+
         def start(self, c: Any) -> None:
             _publish(c.app, service)
             if isinstance(c.pool, solo.TaskPool):
                 health.excused = lambda: bool(state.active_requests)
-            c.timer.call_repeatedly(_TICK_SECONDS, health.tick)
-            c.timer.call_repeatedly(_LOOK_SECONDS, drain.look, (c,))
+            self._repeated.begin(
+                c.timer,
+                (_TICK_SECONDS, health.tick),
+                (_LOOK_SECONDS, partial(drain.look, c)),
+                (PAUSE_SECONDS, partial(drop_cancelled, c.timer)),
+                # The pool looks when a process closes its files, maybe just before it has ended; then again after 5 s.
+                (_TICK_SECONDS, c.pool.maintain_pool),
+            )
             c.call_soon(drain.look, c)  # before the loop asks for the first message
             health.enter(DRAINING if drain.begun else READY)
 

@@ -1,5 +1,7 @@
-"""A real worker of the demo service beside this file, on a real Valkey."""
+"""Real workers of the services beside this file, on a real Valkey."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,8 @@ from devstack.valkey import Valkey
 from devstack.worker import WORKER, WorkerProcess
 from taskclient.client import TaskClient
 
-DEMO = Path(__file__).parent / "demo"
+HERE = Path(__file__).parent
+DEMO = HERE / "demo"
 
 
 @pytest.fixture
@@ -28,6 +31,37 @@ def start_demo(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts several workers of a service; all of them leave their traces in one folder."""
+    started: list[WorkerProcess] = []
+    traces = tmp_path / "traces"
+    traces.mkdir()
+
+    def start(server: Valkey, service: str, *arguments: str, **settings: str) -> WorkerProcess:
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        worker = WorkerProcess(
+            server,
+            HERE / service,
+            f"{service}_app",
+            folder=folder,
+            arguments=(*WORKER, *arguments),
+            settings={"TRACES": str(traces), **settings},
+        )
+        worker.traces = traces
+        started.append(worker)
+        worker.start()
+        worker.wait_ready()
+        return worker
+
+    yield start
+    for worker in started:
+        if worker.alive():
+            os.kill(worker.pid, signal.SIGCONT)  # a test may have stopped it
+        worker.stop()
 
 
 @pytest.fixture

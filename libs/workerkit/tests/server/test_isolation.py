@@ -200,8 +200,8 @@ def test_dead_letters_and_unknown_tasks(client, server):
     with server.client() as operator:
         wait_for(lambda: operator.zcard("worker:farm:dead") >= 1)
         wait_for(lambda: operator.llen("worker:farm:parked:app.tasks.farm.unheard_of") == 1)
-        operator.lpush("farm", b"no message at all")
         dead = operator.zcard("worker:farm:dead")
+        operator.lpush("farm", b"no message at all")
         wait_for(lambda: operator.zcard("worker:farm:dead") > dead)
 
 

@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
-from devstack.worker import WORKER, WorkerProcess
+from devstack.worker import WorkerProcess
 from taskclient.client import TaskClient
 from taskclient.errors import TaskFailed
 from taskclient.letters import UNKNOWN_TASK
@@ -21,36 +20,11 @@ Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start(valkey: Valkey, tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-    (tmp_path / "traces").mkdir()
-
+def start(valkey: Valkey, start_worker: Start) -> Start:
     def run(**settings: str) -> WorkerProcess:
-        folder = tmp_path / str(len(started))
-        folder.mkdir()
-        worker = WorkerProcess(
-            valkey,
-            Path(__file__).parent / "delivery",
-            "delivery_app",
-            folder=folder,
-            arguments=WORKER,
-            settings={"TRACES": str(tmp_path / "traces"), "TASK_LEASE_SECONDS": "3", **settings},
-        )
-        worker.traces = tmp_path / "traces"
-        started.append(worker)
-        worker.start()
-        worker.wait_ready()
-        return worker
+        return start_worker(valkey, "delivery", **{"TASK_LEASE_SECONDS": "3", **settings})
 
-    yield run
-    for worker in started:
-        worker.stop()
-
-
-@pytest.fixture
-def client(valkey: Valkey) -> Iterator[TaskClient]:
-    with TaskClient(valkey.url) as connected:
-        yield connected
+    return run
 
 
 def parked_days_ago(client: TaskClient, valkey: Valkey, days: float) -> bytes:

@@ -1,19 +1,19 @@
 """Scaling in on real workers: idle ones go first, a busy one finishes its task, which starts once."""
 
+import itertools
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from scale_in import ScaleIn
 
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
-from devstack.worker import WORKER, WorkerProcess
+from devstack.worker import WorkerProcess
 from taskclient.client import TaskClient
 
 LONG = 15.0
@@ -22,36 +22,14 @@ Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start(valkey: Valkey, tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-    (tmp_path / "traces").mkdir()
+def start(valkey: Valkey, start_worker: Start) -> Start:
+    numbers = itertools.count()
 
     def run(*arguments: str) -> WorkerProcess:
-        folder = tmp_path / str(len(started))
-        folder.mkdir()
-        worker = WorkerProcess(
-            valkey,
-            Path(__file__).parent / "delivery",
-            "delivery_app",
-            folder=folder,
-            arguments=(*WORKER, f"--hostname=worker-{len(started)}@%h", *arguments),
-            settings={"TRACES": str(tmp_path / "traces"), "TASK_LEASE_SECONDS": "3", "TASK_DRAIN_SECONDS": "1"},
-        )
-        worker.traces = tmp_path / "traces"
-        started.append(worker)
-        worker.start()
-        worker.wait_ready()
-        return worker
+        name = f"--hostname=worker-{next(numbers)}@%h"
+        return start_worker(valkey, "delivery", name, *arguments, TASK_LEASE_SECONDS="3", TASK_DRAIN_SECONDS="1")
 
-    yield run
-    for worker in started:
-        worker.stop()
-
-
-@pytest.fixture
-def client(valkey: Valkey) -> Iterator[TaskClient]:
-    with TaskClient(valkey.url) as connected:
-        yield connected
+    return run
 
 
 @pytest.fixture

@@ -1,20 +1,21 @@
 """What the transport promises, on real workers and a real server, with a lease of 3 seconds."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
+import psutil
 import pytest
 from celery import Celery
 
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
-from devstack.worker import WORKER, WorkerProcess
+from devstack.worker import WorkerProcess
 from taskclient.client import TaskClient
 from taskclient.errors import TaskFailed
 
@@ -34,40 +35,15 @@ Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-    (tmp_path / "traces").mkdir()
+def start(start_worker: Start) -> Start:
+    numbers = itertools.count()
+    own = {"TASK_LEASE_SECONDS": str(LEASE), "CELERY_CUSTOM_WORKER_POOL": "workerkit.short_tasks.pool:TaskPool"}
 
     def run(server: Valkey, *arguments: str, **settings: str) -> WorkerProcess:
-        folder = tmp_path / str(len(started))
-        folder.mkdir()
-        pool = {"CELERY_CUSTOM_WORKER_POOL": "workerkit.short_tasks.pool:TaskPool"}
-        environment = {"TASK_LEASE_SECONDS": str(LEASE), "TRACES": str(tmp_path / "traces"), **pool, **settings}
-        worker = WorkerProcess(
-            server,
-            Path(__file__).parent / "delivery",
-            "delivery_app",
-            folder=folder,
-            arguments=(*WORKER, f"--hostname=worker-{len(started)}@test", *arguments),
-            settings=environment,
-        )
-        worker.traces = tmp_path / "traces"
-        started.append(worker)
-        worker.start()
-        worker.wait_ready()
-        return worker
+        name = f"--hostname=worker-{next(numbers)}@test"
+        return start_worker(server, "delivery", name, *arguments, **{**own, **settings})
 
-    yield run
-    for worker in started:
-        if worker.alive():
-            os.kill(worker.pid, signal.SIGCONT)
-        worker.stop()
-
-
-@pytest.fixture
-def client(valkey: Valkey) -> Iterator[TaskClient]:
-    with TaskClient(valkey.url) as connected:
-        yield connected
+    return run
 
 
 def letters(valkey: Valkey) -> list[dict[str, object]]:
@@ -128,6 +104,23 @@ def test_lost_connections_rerun_nothing(pool: str, valkey: Valkey, start: Start,
     assert [worker.trace(f"task-{n}") for n in range(6)] == [["start", "end"]] * 6
     assert worker.alive()
     wait_for(lambda: settled(valkey))
+
+
+def test_a_remote_control_that_fails_beside_a_replaced_process_does_not_stop_the_worker(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--pool=prefork")
+    main = psutil.Process(worker.pid)
+    dead, _ = main.children()
+    dead.kill()
+    wait_for(lambda: len(main.children()) == 2 and dead not in main.children())
+    with Celery(broker=valkey.url) as app:
+        for _ in range(2):
+            # No pattern that can be read: Celery closes its channel for remote control and opens another.
+            app.control.broadcast("ping", pattern="(", matcher="pcre")
+            assert client.send(SLEEP, name="after").result(10) == "after"
+            assert app.control.ping(timeout=5, limit=1)
+    assert main.cpu_percent(interval=2) < 50  # percent of a processor; it would take all of one
 
 
 def test_a_broker_away_for_longer_than_the_lease_reruns_nothing(own_valkey: Valkey, start: Start) -> None:

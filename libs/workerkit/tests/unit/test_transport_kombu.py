@@ -43,6 +43,7 @@ def test_the_parts_are_there(owner: type, name: str) -> None:
         (redis.MultiChannelPoller.__init__, ["_fd_to_chan", "self.poller"]),
         (redis.MultiChannelPoller.on_readable, ["_fd_to_chan", "handlers[type]", "can_consume"]),
         (redis.Channel.__init__, ["self.handlers", "cycle.add(self)", "client.ping()"]),
+        (redis.Channel._connparams, ["self, asynchronous=False", "connparams['connection_class'] = connection_cls"]),
         (redis.Channel.close, ["_in_poll", "_brpop_read"]),
         (virtual.QoS.__init__, ["_on_collect"]),
         (virtual.Channel.basic_consume, ["connection._callbacks[queue]", "qos.append", "self.Message("]),

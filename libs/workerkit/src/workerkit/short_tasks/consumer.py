@@ -9,6 +9,7 @@ from celery.worker.consumer.control import Control
 
 from workerkit.short_tasks.process import Process
 from workerkit.short_tasks.remote import Handlers, Remote
+from workerkit.timers import Repeated
 
 _LOOK_SECONDS = 0.1
 _COUNT_SECONDS = 1.0
@@ -82,13 +83,16 @@ def _step(pool: Any) -> type[bootsteps.StartStopStep]:
     class ShortTasks(bootsteps.StartStopStep):
         requires = ("celery.worker.consumer.tasks:Tasks", "celery.worker.consumer.control:Control")
 
+        def __init__(self, c: Any, **options: Any) -> None:
+            super().__init__(c, **options)
+            self._repeated = Repeated()
+
         def start(self, c: Any) -> None:
             remote = Remote(pool, c)
             remote.tell()
             for control in (step for step in c.steps if isinstance(step, Control)):
                 vars(control)["box"].node.handlers = Handlers(remote)
-            c.timer.call_repeatedly(_LOOK_SECONDS, pool.settle_unfinished)
-            c.timer.call_repeatedly(_COUNT_SECONDS, remote.count)
+            self._repeated.begin(c.timer, (_LOOK_SECONDS, pool.settle_unfinished), (_COUNT_SECONDS, remote.count))
 
         def stop(self, c: Any) -> None:
             if c.connection is None and c.task_consumer is not None:

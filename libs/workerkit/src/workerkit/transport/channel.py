@@ -1,5 +1,6 @@
 """kombu's Redis channel, but task queues are claimed from by the holder's steps."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -87,6 +88,27 @@ class Channel(_Channel):  # type: ignore[misc]
         self.handlers[CLAIM] = self._pump
         for thing in (wake_up, self.feeder.kicked):
             self.connection.cycle.watch(self, thing)
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """What kombu connects with; a connection that the event loop watches leaves the loop before it is closed.
+
+        kombu takes it out afterwards, when its number no longer names it. If a process of the pool was forked since,
+        that one still holds the socket, and epoll would report it for ever, under a number that another file has got.
+        """
+        options: dict[str, Any] = super()._connparams(asynchronous)
+        if not asynchronous:
+            return options
+        channel = self
+        kind: Any = options["connection_class"]
+
+        class Watched(kind):  # type: ignore[misc]
+            def disconnect(self, *args: Any, **kwargs: Any) -> None:
+                # A forked process shares the epoll of its parent, so it must leave it alone.
+                if self._sock is not None and self.pid == os.getpid():
+                    channel.connection.cycle.unwatch(self._sock)
+                super().disconnect(*args, **kwargs)
+
+        return {**options, "connection_class": Watched}
 
     def _link_arguments(self) -> tuple[type[Any], dict[str, Any]]:
         options = self._connparams()
