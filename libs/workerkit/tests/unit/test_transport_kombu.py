@@ -1,15 +1,20 @@
-"""What the transport expects of kombu and Celery beyond their interfaces; an upgrade that breaks it fails here."""
+"""What the transport and the pools expect of Celery, kombu and redis-py beyond their interfaces; an upgrade may break it."""
 
 import inspect
 
 import celery
 import kombu
 import pytest
+from celery import Celery, _state
+from celery.app import backends
+from celery.backends.redis import RedisBackend
 from celery.concurrency.asynpool import AsynPool
+from celery.utils import threads
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 from kombu.transport import redis, virtual
+from redis.connection import AbstractConnection
 
 PARTS = {
     redis.MultiChannelPoller: ["on_readable", "handle_event", "fds", "eventflags", "on_poll_start"],
@@ -27,7 +32,11 @@ PARTS = {
     redis.Transport: ["register_with_event_loop"],
     virtual.QoS: ["append", "ack", "can_consume", "reject", "restore_unacked", "restore_unacked_once"],
     Consumer: ["_flush_events", "on_close", "on_decode_error", "on_invalid_task", "on_send_event_buffered"],
-    Request: ["on_failure", "on_timeout", "message", "request_dict"],
+    Request: ["_announce_revoked", "on_failure", "on_timeout", "message", "request_dict"],
+    RedisBackend: ["_MAX_STR_VALUE_SIZE", "exception_safe_to_retry"],
+    _state: ["_task_stack"],
+    threads.LocalStack: ["__ident_func__"],
+    threads: ["USE_FAST_LOCALS"],
     state: ["active_requests", "reserved_requests", "scheduled_requests"],
 }
 
@@ -48,6 +57,11 @@ def test_the_parts_are_there(owner: type, name: str) -> None:
         (virtual.QoS.__init__, ["_on_collect"]),
         (virtual.Channel.basic_consume, ["connection._callbacks[queue]", "qos.append", "self.Message("]),
         (redis.Transport.register_with_event_loop, ["cycle.fds", "add_reader(fd, on_readable, fd)"]),
+        (Celery.__init__, ["self._backend_cache = None"]),
+        (backends.by_name, ["loader.override_backends"]),
+        (RedisBackend.__init__, ["self.connparams"]),
+        (Celery._get_backend, ["self.loader"]),
+        (AbstractConnection.disconnect, ["conn_sock = self._sock", "self.pid"]),
         (AsynPool.__init__, ["_fileno_to_outq"]),
         (AsynPool.register_with_event_loop, ["self.handle_result_event"]),
         (AsynPool._create_write_handlers, ["job._write_to = proc"]),

@@ -1,6 +1,7 @@
 """What a dead child held: the parent settles it at once, instead of waiting for the end of the lease."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,17 +48,13 @@ class OtherHolder(Holder):
         """Take over from Redis what it holds."""
         found = link.command("HGETALL", self.hash)
         for tag, entry in zip(found[::2], found[1::2], strict=True):
-            name, _, raw = entry.partition(b"\n")
             # As if it had crashed before: whatever is acknowledged here is forgotten as a suspect too.
-            self.books.held[tag.decode()] = Held(name.decode("utf-8", "surrogateescape"), raw, 1)
+            self.books.held[tag.decode()] = _held(entry, crashes=1)
 
     def read(self, link: Link, tag: str) -> Held | None:
         """One of its messages."""
         entry = link.command("HGET", self.hash, tag)
-        if entry is None:
-            return None
-        name, _, raw = entry.partition(b"\n")
-        return Held(name.decode("utf-8", "surrogateescape"), raw, 0)
+        return None if entry is None else _held(entry, crashes=0)
 
 
 @dataclass(frozen=True)
@@ -162,8 +159,33 @@ def relieve(process: Process, tag: str, link: Link, options: Options) -> None:
             holder.step(link, [], 0)
 
 
-def request_of(app: Any, hostname: str, events: Events, holder: Holder, tag: str, held: Held) -> Any:
+def _held(entry: bytes, *, crashes: int) -> Held:
+    name, _, raw = entry.partition(b"\n")
+    return Held(name.decode("utf-8", "surrogateescape"), raw, crashes)
+
+
+def request_of(
+    app: Any,
+    hostname: str,
+    events: Any,
+    holder: Holder,
+    tag: str,
+    held: Held,
+    adapt: Callable[[Any], Any] = lambda kind: kind,
+) -> Any:
     """Celery's request for a message that a child runs.
+
+    Args:
+        app: the application.
+        hostname: of the worker.
+        events: what the request's events are sent by.
+        holder: has the message.
+        tag: of the message.
+        held: the message.
+        adapt: makes the request's class of the task's own.
+
+    Returns:
+        The request.
 
     Raises:
         Unreadable: it is no message.
@@ -171,7 +193,8 @@ def request_of(app: Any, hostname: str, events: Events, holder: Holder, tag: str
     """
     message = Delivered(HeldChannel(holder), tag, held)
     task = app.tasks[message.headers["task"]]
-    return message.request(task, symbol_by_name(task.Request), app=app, hostname=hostname, eventer=events)
+    kind = adapt(symbol_by_name(task.Request))
+    return message.request(task, kind, app=app, hostname=hostname, eventer=events)
 
 
 def _lost(exitcode: int) -> ExceptionInfo:

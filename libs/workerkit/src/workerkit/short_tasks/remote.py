@@ -7,14 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from celery.utils.imports import symbol_by_name
 from celery.worker import control, state
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from workerkit.short_tasks import address
-from workerkit.short_tasks.delivered import Delivered, HeldChannel
-from workerkit.short_tasks.estate import OtherHolder
+from workerkit.short_tasks.estate import OtherHolder, request_of
 from workerkit.short_tasks.process import Process
 from workerkit.transport.guard import Unreadable
 
@@ -93,13 +91,10 @@ class Remote:
         if held is None or tag not in process.slot.running:
             return []
         try:
-            message = Delivered(HeldChannel(holder), tag, held)
-            task = self._consumer.app.tasks[message.headers["task"]]
+            app, hostname, events = self._consumer.app, self._consumer.hostname, self._consumer.event_dispatcher
+            request = request_of(app, hostname, events, holder, tag, held, _running)
         except (Unreadable, LookupError):
             return []
-        kind = _running(symbol_by_name(task.Request))
-        about = {"app": self._consumer.app, "hostname": self._consumer.hostname}
-        request = message.request(task, kind, eventer=self._consumer.event_dispatcher, **about)
         request.process, request.tag = process, tag
         request.worker_pid, request.time_start = process.pid, time.time() - process.slot.age(tag)
         return [request]

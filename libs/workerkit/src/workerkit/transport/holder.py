@@ -199,12 +199,12 @@ class Holder:
                 self._acks.popleft()
             for _ in verdicts:
                 self._verdicts.popleft()
-            unknown, blocked, left, condemned, claimed, now = reply
+            unknown, blocked, condemned, claimed, now = reply
             self._ahead = time.time() - now / 1000
             self._claimed(first, claimed)
         for raw in condemned:
             self.on_condemned(raw, _CONDEMNED)
-        return Step(bool(unknown), bool(blocked), left, len(claimed) // 3, complete)
+        return Step(bool(unknown), bool(blocked), len(claimed) // 3, complete)
 
     def _claimed(self, first: int, claimed: Sequence[Any]) -> None:
         for number in range(len(claimed) // 3):
@@ -282,14 +282,13 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step showed: whether others had called this process dead, whether a suspect waits, what is left.
+    """What a step showed: whether others had called this process dead, whether a suspect waits, how many it claimed.
 
     And whether all verdicts were carried out that there were when it began.
     """
 
     unknown: bool
     blocked: bool
-    left: int
     claimed: int
     complete: bool
 

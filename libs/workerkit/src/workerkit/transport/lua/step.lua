@@ -2,8 +2,8 @@
 -- KEYS: the lists to claim from, in order. They alone are read, so that client tracking wakes for nothing else.
 -- Further arguments: 9 how many to claim, 10 number of the first new tag, 11 1 = take suspects along with others,
 --   12 n, then n tags of finished messages, then (verdict, tag, value, value) for all others.
--- Returns {1 if the holder was not known, 1 if a suspect waits until nothing else runs here, messages left in the
---   lists, condemned raw messages, claimed (list, raw, crashes) ..., ms since 1970}.
+-- Returns {1 if the holder was not known, 1 if a suspect waits until nothing else runs here, condemned raw
+--   messages, claimed (list, raw, crashes) ..., ms since 1970}.
 local want, tag, along, acks = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
 
 local unknown = redis.call('ZADD', holders, now + lease, holder)
@@ -76,11 +76,7 @@ for _, list in ipairs(KEYS) do
   end
 end
 
-local left = 0
 if got < want then  -- reading the lengths is what makes Redis tell when somebody pushes
-  for _, list in ipairs(KEYS) do
-    local length = redis.pcall('LLEN', list)
-    left = left + (type(length) == 'number' and length or 0)
-  end
+  for _, list in ipairs(KEYS) do redis.pcall('LLEN', list) end
 end
-return {unknown, blocked, left, condemned, claimed, now}
+return {unknown, blocked, condemned, claimed, now}
