@@ -58,7 +58,11 @@ def test_protocol_1_is_read() -> None:
     message = good()
     message["headers"] = {}
     body = {"task": "app.tasks.demo.mark", "id": "id-1", "args": [], "kwargs": {"name": "x"}, "retries": 0}
-    assert read(json.dumps(with_body(message, body)).encode())["headers"] == {}
+    found = read(json.dumps(with_body(message, body)).encode())
+    assert found["headers"] == {}
+    assert start_time(found) is None
+    found = read(json.dumps(with_body(message, {**body, "eta": "2030-01-01"})).encode())
+    assert start_time(found) == 1_893_456_000
 
 
 @pytest.mark.parametrize(

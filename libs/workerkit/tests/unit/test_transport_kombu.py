@@ -1,4 +1,4 @@
-"""What the transport and the pools expect of Celery, kombu and redis-py beyond their interfaces; an upgrade may break it."""
+"""What the transport and the pools expect of Celery, kombu and redis-py beyond their interfaces."""
 
 import inspect
 

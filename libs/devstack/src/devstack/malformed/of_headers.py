@@ -170,6 +170,9 @@ def of_protocol_1(make: Maker) -> Iterator[Malformed]:
     ):
         for kind, value in {"null": None, "an object": {"a": 1}, "a list": [[]], "a number": -7, "text": "x"}.items():
             yield Malformed(f"protocol 1, {key} is {kind}", make.protocol_1(**{key: value}), Expected.MAY_RUN)
+    for value in ("2999-01-01", "2999-01-01T00:00:00", "2020-01-01"):
+        for key in ("eta", "expires"):
+            yield Malformed(f"protocol 1, {key} is {value}", make.protocol_1(**{key: value}), Expected.MAY_RUN)
     for value in (
         {},
         {"task": make.task},

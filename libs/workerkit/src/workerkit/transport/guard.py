@@ -95,7 +95,8 @@ def content(message: Mapping[str, Any]) -> Any:
 
 def start_time(message: Mapping[str, Any]) -> float | None:
     """When a message that was read may start at the earliest, seconds since 1970; None for at once."""
-    eta = message["headers"].get("eta")
+    headers = message["headers"]
+    eta = (headers if "task" in headers else content(message)).get("eta")  # the old protocol has it in the body
     return timestamp(eta) if eta else None
 
 
