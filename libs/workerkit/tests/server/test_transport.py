@@ -1,4 +1,7 @@
-"""What the transport promises, on real workers and a real server, with a lease of 3 seconds."""
+"""What the transport promises, on real workers and a real server, with a lease of 3 seconds.
+
+With prefork, and what depends on the pool with each; DELIVERY_POOL=short-tasks, or another one, runs all with that.
+"""
 
 import itertools
 import json
@@ -21,7 +24,8 @@ from taskclient.errors import TaskFailed
 
 LEASE = 3.0
 SLEEP = "app.tasks.delivery.sleep"
-POOLS = ["prefork", "threads", "solo", "custom"]  # the last one is that for short tasks
+OWN_POOLS = {"short-tasks": "workerkit.short_tasks.pool:TaskPool", "coroutines": "workerkit.async_tasks.pool:AsyncPool"}
+POOLS = ["prefork", "threads", "solo", *OWN_POOLS]
 SEND_CHORD = """
 import sys
 from celery import Celery, chord, signature
@@ -37,11 +41,15 @@ Start = Callable[..., WorkerProcess]
 @pytest.fixture
 def start(start_worker: Start) -> Start:
     numbers = itertools.count()
-    own = {"TASK_LEASE_SECONDS": str(LEASE), "CELERY_CUSTOM_WORKER_POOL": "workerkit.short_tasks.pool:TaskPool"}
 
-    def run(server: Valkey, *arguments: str, **settings: str) -> WorkerProcess:
-        name = f"--hostname=worker-{next(numbers)}@test"
-        return start_worker(server, "delivery", name, *arguments, **{**own, **settings})
+    def run(
+        server: Valkey, *, pool: str = os.environ.get("DELIVERY_POOL", "prefork"), **settings: str
+    ) -> WorkerProcess:
+        own = {"CELERY_CUSTOM_WORKER_POOL": OWN_POOLS[pool]} if pool in OWN_POOLS else {}
+        if pool == "coroutines":
+            own["COROUTINES"] = "1"
+        arguments = (f"--hostname=worker-{next(numbers)}@test", f"--pool={'custom' if own else pool}")
+        return start_worker(server, "delivery", *arguments, **{"TASK_LEASE_SECONDS": str(LEASE), **own, **settings})
 
     return run
 
@@ -82,16 +90,16 @@ def test_a_dead_workers_messages_are_back_after_its_lease_and_first(
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_task_longer_than_the_lease_runs_once(pool: str, valkey: Valkey, start: Start, client: TaskClient) -> None:
-    worker = start(valkey, f"--pool={pool}")
-    start(valkey, f"--pool={pool}")
+    worker = start(valkey, pool=pool)
+    start(valkey, pool=pool)
     handles = [client.send(SLEEP, name=f"long-{n}", seconds=3 * LEASE) for n in range(2)]
     assert [handle.result(30) for handle in handles] == ["long-0", "long-1"]
     assert worker.trace("long-0") == worker.trace("long-1") == ["start", "end"]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "custom"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", *OWN_POOLS])
 def test_lost_connections_rerun_nothing(pool: str, valkey: Valkey, start: Start, client: TaskClient) -> None:
-    worker = start(valkey, f"--pool={pool}")
+    worker = start(valkey, pool=pool)
     handles = [client.send(SLEEP, name=f"task-{n}", seconds=2) for n in range(6)]
     wait_for(lambda: worker.trace("task-0") == ["start"])
     with valkey.client() as redis:
@@ -109,7 +117,7 @@ def test_lost_connections_rerun_nothing(pool: str, valkey: Valkey, start: Start,
 def test_a_remote_control_that_fails_beside_a_replaced_process_does_not_stop_the_worker(
     valkey: Valkey, start: Start, client: TaskClient
 ) -> None:
-    worker = start(valkey, "--pool=prefork")
+    worker = start(valkey, pool="prefork")
     main = psutil.Process(worker.pid)
     dead, _ = main.children()
     dead.kill()
@@ -182,15 +190,18 @@ def test_a_task_that_kills_its_process_ends_as_a_letter(valkey: Valkey, start: S
     assert worker.alive()
 
 
-def test_a_task_that_kills_its_worker_condemns_no_neighbour(valkey: Valkey, start: Start, client: TaskClient) -> None:
+@pytest.mark.parametrize("pool", ["prefork", *OWN_POOLS])
+def test_a_task_that_kills_its_worker_condemns_no_neighbour(
+    pool: str, valkey: Valkey, start: Start, client: TaskClient
+) -> None:
     poison = client.send("app.tasks.delivery.die", name="poison", whom="worker")
     others = [client.send(SLEEP, name=f"other-{n}", seconds=0.3) for n in range(12)]
-    worker = start(valkey)
+    worker = start(valkey, pool=pool)
     deadline = time.monotonic() + 90
     while not all(other.status() == "SUCCESS" for other in others) or not letters(valkey):
         assert time.monotonic() < deadline, (letters(valkey), [other.status() for other in others])
         if not worker.alive():
-            worker = start(valkey)
+            worker = start(valkey, pool=pool)
         time.sleep(0.2)
     assert worker.trace("poison") == ["start"] * 3
     assert [letter["id"] for letter in letters(valkey)] == [poison.id]

@@ -183,7 +183,10 @@ class AsyncChild(Child):
         may_claim = free > 0 and not suspect_runs and not self._is_to_leave()
         lists = self._lists() if may_claim else []
         want = min(free, _AT_ONCE) if lists else 0
-        step = holder.step(self._link, lists, want)
+        now = time.monotonic()
+        step = holder.step(self._link, lists, want, along=self._patience.is_over(now))
+        if want:
+            self._patience.note(step.blocked, now)
         self._more = 0 < want == step.claimed < free
         return step
 

@@ -21,6 +21,7 @@ from workerkit.short_tasks.runner import Runner
 from workerkit.short_tasks.table import Slot, Table
 from workerkit.transport import keys, registry
 from workerkit.transport.pace import Pace
+from workerkit.transport.patience import Patience
 
 log = structlog.get_logger("worker")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
@@ -50,6 +51,7 @@ class Child:
         self._table, self._slot, self._orders = table, slot, orders
         self._events = Events(app, hostname, pid, lambda: table.events)
         self._pace = Pace()
+        self._patience = Patience()
         self._kicked, self._kicker = socket.socketpair()
         self._kicked.setblocking(False)
         self._kicker.setblocking(False)
@@ -121,7 +123,7 @@ class Child:
         self._wake_up = found.wake_up(self._link)
 
     def _begin(self, found: Address) -> None:
-        self._holder = holder = registry.take(found.options, found.key, found.connect)
+        self._holder = holder = registry.take(found.options, found.key, found.connect, self._table.worker)
         self._slot.holder = holder.id
         holder.on_settled = self._pace.finished
         self._runner = self._kind_of_runner(
@@ -190,7 +192,12 @@ class Child:
             self._stalls = holder.stalls
             self._pace.stalled()
         lists = self._lists()
-        return holder.step(self._link, lists, max(1, self._pace.ahead(time.monotonic())) if lists else 0)
+        now = time.monotonic()
+        step = holder.step(
+            self._link, lists, max(1, self._pace.ahead(now)) if lists else 0, along=self._patience.is_over(now)
+        )
+        self._patience.note(step.blocked, now)
+        return step
 
     def _lists(self) -> list[str]:
         """Where to claim from, by priority; none if it is to claim no more."""

@@ -3,6 +3,7 @@
 import mmap
 import time
 from collections.abc import Sequence
+from uuid import uuid4
 
 MOST_FINISHED = 1024  # more than a child ever claims at once
 NEAR_SECONDS = 2.0  # a time limit that is so near is looked at closely, any other about once a second
@@ -31,6 +32,7 @@ class Table:
     """
 
     def __init__(self, children: int, tasks: Sequence[str], *, width: int = 1, patience: float = 0.0) -> None:
+        self.worker = uuid4().hex[:8]  # the children's holders have it in common
         self.tasks = sorted(tasks)
         size = _ENTRIES + _ENTRY * width + len(self.tasks)
         self._words = memoryview(mmap.mmap(-1, 8 * (_HEAD + children * size))).cast("Q")

@@ -14,12 +14,12 @@ from workerkit.transport import guard, keys
 from workerkit.transport.holder import Held, Holder
 from workerkit.transport.link import Link, WakeUp
 from workerkit.transport.pace import Pace
+from workerkit.transport.patience import Patience
 
 log = structlog.get_logger("worker")
 _FLUSH_SECONDS = 0.02  # an acknowledgement waits no longer for the next claim
 _TURN_SECONDS = 0.02  # then other events of the loop get their turn
 _SOON_SECONDS = 0.5  # a message due within this time is delivered, and waits in the worker
-_PATIENCE_SECONDS = 60.0  # a suspect waits no longer for the others to finish
 _FRESH = 0.5  # share of the lease after which a claim may have gone to others, so that Redis is asked first
 _UNLIMITED = 1000
 
@@ -55,7 +55,7 @@ class Feeder:
         self._empty = False  # the lists were, and Redis will tell when they are not any more
         self._look = True
         self._stalls = holder.stalls
-        self._blocked_since: float | None = None
+        self._patience = Patience()
         self.kicked.setblocking(False)
         holder.on_settled = self._settled
 
@@ -136,14 +136,11 @@ class Feeder:
         if holder.stalls != self._stalls:
             self._stalls = holder.stalls
             self._pace.stalled()
-        if holder.books.held and (holder.alone or self._must_wait(now)):
+        if holder.books.held and (holder.alone or self._patience.lasts(now)):
             return 0
         ahead = self._pace.ahead(now)
         waiting = len(holder.books.waiting)
         return 0 if ahead and waiting > ahead // 2 else max(0, self._free() + ahead - waiting)
-
-    def _must_wait(self, now: float) -> bool:
-        return self._blocked_since is not None and now - self._blocked_since < _PATIENCE_SECONDS
 
     def _must_flush(self) -> bool:
         late = time.monotonic() - self._holder.stepped_at > _FLUSH_SECONDS
@@ -152,19 +149,14 @@ class Feeder:
     def _step(self, want: int) -> int:
         now = time.monotonic()
         lists = self._lists() if want else []
-        along = self._blocked_since is not None and not self._must_wait(now)
-        step = self._holder.step(self._link, lists, want, along=along)
+        step = self._holder.step(self._link, lists, want, along=self._patience.is_over(now))
         if want:
             self._empty = step.claimed < want and not step.blocked
-            self._blocked(now if step.blocked else None)
+            self._patience.note(step.blocked, now)
         if step.unknown and self._holder.books.held:
             log.warning("others have called this worker dead: its messages may run twice")
             self._holder.reconcile(self._link)
         return step.claimed
-
-    def _blocked(self, since: float | None) -> None:
-        if since is None or self._blocked_since is None:
-            self._blocked_since = since
 
     def _lists(self) -> list[str]:
         # In turn, so that a busy queue does not keep the others waiting; priorities first, as kombu has it.

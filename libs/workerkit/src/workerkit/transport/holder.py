@@ -86,11 +86,15 @@ class Holder:
 
     Verdicts may come from any thread and at any time, with or without a connection: they are kept until a step has
     carried them out. `step`, `tick` and the like take the connection to use, and raise its errors.
+
+    Args:
+        options: of the transport.
+        worker: common to the processes of one worker that claim for themselves: they die together.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, worker: str = "") -> None:
         self.options = options
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}{worker and '@' + worker}"
         self.books = Books()
         self.renewed_at = 0.0  # monotonic; the lease was surely valid then
         self.stepped_at = 0.0  # monotonic; when verdicts were last carried out

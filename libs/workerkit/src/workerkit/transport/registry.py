@@ -43,18 +43,19 @@ hooks = Hooks()
 _entries: list[_Entry] = []
 
 
-def take(options: Options, address: tuple[Any, ...], connect: Callable[[], Link]) -> Holder:
+def take(options: Options, address: tuple[Any, ...], connect: Callable[[], Link], worker: str = "") -> Holder:
     """The holder for a channel that begins to consume: the one of an earlier connection, else a new one.
 
     Args:
         options: of the transport.
         address: tells one Redis from another.
         connect: opens a connection.
+        worker: common to the processes of one worker that claim for themselves.
     """
     key = (options, *address)
     entry = next((e for e in _entries if e.key == key and not e.used), None)
     if entry is None:
-        holder = Holder(options)
+        holder = Holder(options, worker)
         entry = _Entry(key, holder, Keeper(holder, connect, lambda: None))
         holder.on_delayed = entry.keeper.due_at
         holder.on_condemned, entry.keeper.knows = hooks.on_condemned, hooks.knows

@@ -7,6 +7,15 @@ local holders, attempts, dead = prefix .. ':holders', prefix .. ':attempts', pre
 local delayed, parked = prefix .. ':delayed', prefix .. ':parked'
 local inflight = prefix .. ':inflight:' .. holder
 
+-- The processes of one worker that claim for themselves have its name in common, behind an @.
+local function worker_of(name)
+  return string.match(name, '@(.+)$')
+end
+
+local function alone_key(name)
+  return worker_of(name) and prefix .. ':alone:' .. worker_of(name)
+end
+
 -- A full Redis refuses a script's first write if it may need memory, and lets later ones pass. So a write that needs
 -- none comes first: moving messages and acknowledging them must go on, or nothing would ever get free.
 redis.call('HDEL', inflight, '-')

@@ -47,6 +47,7 @@ end
 
 local claimed, got, blocked = {}, 0, 0
 local counting = want > 0 and redis.call('EXISTS', attempts) == 1
+local alone = counting and alone_key(holder)
 
 local function hold(list, raw, crashes)
   redis.call('HSET', inflight, tag + got, list .. '\n' .. raw)
@@ -55,15 +56,40 @@ local function hold(list, raw, crashes)
 end
 
 -- A suspect is a message whose next crash would condemn it. It runs alone, so that no neighbour is condemned with it.
+-- Where the processes of a worker claim for themselves, that means: alone in all of them, as they may die together.
+-- Their key `alone` says which of them has a suspect, or until when it wants one to be left alone.
+local sole_until, sole = string.match(alone and redis.call('GET', alone) or '', '^(%d+) (.+)$')
+local suspect = false
+if sole and sole ~= holder and want > 0 then
+  local lives = tonumber(redis.call('ZSCORE', holders, sole) or 0) > now
+  if tonumber(sole_until) > now or (lives and redis.call('HLEN', prefix .. ':inflight:' .. sole) > 0) then
+    want, blocked = 0, 1
+  end
+end
+
+local function leave_alone(until_then)
+  if alone then redis.call('SET', alone, until_then .. ' ' .. holder, 'EX', 604800) end
+end
+
+local function others_hold()
+  for _, name in ipairs(alone and redis.call('ZRANGE', holders, 0, -1) or {}) do
+    if name ~= holder and worker_of(name) == worker_of(holder)
+      and redis.call('HLEN', prefix .. ':inflight:' .. name) > 0 then return true end
+  end
+  return false
+end
+
 local function claim(list, raw)
   local crashes = counting and tonumber(redis.call('HGET', attempts, redis.sha1hex(raw)) or 0) or 0
   if crashes < limit - 1 or along then
     hold(list, raw, crashes)
-  elseif got == 0 and redis.call('HLEN', inflight) == 0 then
+  elseif got == 0 and redis.call('HLEN', inflight) == 0 and not others_hold() then
     hold(list, raw, crashes)
-    want = got
+    leave_alone(now)
+    want, suspect = got, true
   else
     redis.call('RPUSH', list, raw)
+    leave_alone(now + 1000)
     blocked = 1
   end
 end
@@ -75,6 +101,8 @@ for _, list in ipairs(KEYS) do
     for _, raw in ipairs(popped) do claim(list, raw) end
   end
 end
+
+if sole == holder and want > 0 and not suspect and blocked == 0 then redis.call('DEL', alone) end
 
 if got < want then  -- reading the lengths is what makes Redis tell when somebody pushes
   for _, list in ipairs(KEYS) do redis.pcall('LLEN', list) end

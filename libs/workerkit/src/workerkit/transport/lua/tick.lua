@@ -11,11 +11,13 @@ local function take_over(name)
   for at = 1, #fields, 2 do
     found[#found + 1] = {tonumber(fields[at]) or 0, fields[at + 1]}
   end
+  local alone = alone_key(name)
+  local was_alone = #found == 1 and (not alone or string.match(redis.call('GET', alone) or '', ' (.+)$') == name)
   table.sort(found, function(a, b) return a[1] > b[1] end)  -- newest first, as each goes to the very front
   for _, pair in ipairs(found) do
     local list, raw = split(pair[2])
     local times = count_crash(raw)
-    if times >= limit and #found == 1 then  -- it was alone, so it is the one
+    if times >= limit and was_alone then  -- so it is the one
       condemn(list, raw, 'delivery limit', 'its worker died ' .. times .. ' times while it ran')
     else
       if times >= limit then redis.call('HSET', attempts, redis.sha1hex(raw), limit - 1) end

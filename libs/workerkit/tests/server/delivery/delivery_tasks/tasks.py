@@ -1,16 +1,20 @@
-"""Each run leaves a line in a file named after its payload."""
+"""Each run leaves a line in a file named after its payload; in the pool for coroutines each task is one."""
 
+import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from delivery_app import app
 
 from workerkit.errors import TransientError
 
 TRACES = Path(os.environ["TRACES"])
+COROUTINES = bool(os.environ.get("COROUTINES"))
 WORKER = os.getpid()  # the main process: a pool process imports nothing again
 
 
@@ -19,7 +23,21 @@ def _trace(name: str, what: str) -> None:
         file.write(f"{what}\n")
 
 
-@app.task(name="app.tasks.delivery.sleep")
+def task(name: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    return lambda body: app.task(name=f"app.tasks.delivery.{name}", **options)(_coroutine(body))
+
+
+def _coroutine(body: Callable[..., Any]) -> Callable[..., Any]:
+    if not COROUTINES or asyncio.iscoroutinefunction(body):
+        return body
+
+    @wraps(body)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        return body(*args, **kwargs)
+
+    return run
+
+
 def sleep(name: str, seconds: float = 0) -> str:
     """Take some time."""
     _trace(name, "start")
@@ -28,7 +46,18 @@ def sleep(name: str, seconds: float = 0) -> str:
     return name
 
 
-@app.task(name="app.tasks.delivery.die")
+async def sleep_on_the_loop(name: str, seconds: float = 0) -> str:
+    """The same without keeping others from running."""
+    _trace(name, "start")
+    await asyncio.sleep(seconds)
+    _trace(name, "end")
+    return name
+
+
+task("sleep")(sleep_on_the_loop if COROUTINES else sleep)
+
+
+@task("die")
 def die(name: str, whom: Literal["process", "worker"]) -> None:
     """Kill the process that runs it, or the worker's main process too."""
     _trace(name, "start")
@@ -37,7 +66,7 @@ def die(name: str, whom: Literal["process", "worker"]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@app.task(name="app.tasks.delivery.again", retry_jitter=False)
+@task("again", retry_jitter=False)
 def again(name: str, times: int) -> str:
     """Succeed after so many attempts."""
     _trace(name, "start")
@@ -46,7 +75,7 @@ def again(name: str, times: int) -> str:
     return name
 
 
-@app.task(name="app.tasks.delivery.fail")
+@task("fail")
 def fail(name: str) -> None:
     """Be a bug."""
     _trace(name, "start")
@@ -57,7 +86,7 @@ fail.max_retries = 0
 
 if os.environ.get("NEW_VERSION"):
 
-    @app.task(name="app.tasks.delivery.new")
+    @task("new")
     def new(name: str) -> str:
         """Only a newer version knows it."""
         _trace(name, "start")
