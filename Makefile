@@ -54,7 +54,7 @@ test-rabbitmq: install images ## Delivery, and the images, on RabbitMQ instead o
 
 .PHONY: chaos
 chaos: install ## One fault after the other, to this template and to plain Celery: what is lost or doubled
-	@PYTHONPATH=scripts $(bin)/python -m chaos $(if $(only),--only $(only))
+	@PYTHONPATH=scripts $(bin)/python -m chaos $(addprefix --only ,$(only)) $(if $(pools),--pools)
 
 .PHONY: chaos-compose
 chaos-compose: install images ## The faults that containers have, to the images themselves (needs Docker)

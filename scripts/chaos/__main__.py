@@ -1,7 +1,7 @@
 """`make chaos`: one fault after the other, to a worker of the template and to one of plain Celery, and what they lose.
 
 Everything runs on this machine, on servers that Python packages bring. Exits 1 if the template lost or doubled
-anything. A full run writes docs/reference/proof.md.
+anything. A full run writes docs/reference/proof.md, and one with --pools docs/reference/proof-pools.md.
 """
 
 import argparse
@@ -11,6 +11,8 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.live import Live
@@ -19,13 +21,13 @@ from rich.table import Table
 from chaos import faults_broker, faults_messages, faults_neighbours, faults_outside, faults_processes, report
 from chaos.counts import Counts, count
 from chaos.scenario import SCENARIOS, Scenario
-from chaos.subjects import Kind, Side, Stopping
+from chaos.subjects import POOLS, Kind, Side, Stopping
 from devstack.folders import new_folder
 from devstack.interrupts import end_on_signals
 from devstack.valkey import Valkey
 
 FAMILIES = (faults_processes, faults_broker, faults_messages, faults_neighbours, faults_outside)  # imported to register
-KINDS: tuple[Kind, Kind] = ("plain", "template")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def main() -> int:
@@ -36,7 +38,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="NAME", help="run this scenario; may be given several times")
     parser.add_argument("--list", action="store_true", help="list the scenarios and end")
     parser.add_argument("--jobs", type=int, default=3, help="scenarios at a time (default: 3)")
-    parser.add_argument("--sides", choices=(*KINDS, "both"), default="both", help="which workers (default: both)")
+    parser.add_argument("--pools", action="store_true", help="the template's other pools instead, without plain Celery")
+    parser.add_argument("--side", action="append", choices=KINDS, help="this side; may be given several times")
     options = parser.parse_args()
     if options.list:
         print("\n".join(f"{each.name:20} {each.title} (up to {each.seconds:.0f} s)" for each in SCENARIOS))
@@ -45,9 +48,11 @@ def main() -> int:
     if unknown:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))}; --list shows them")
     chosen = [each for each in SCENARIOS if not options.only or each.name in options.only]
-    kinds = KINDS if options.sides == "both" else (options.sides,)
+    page = report.POOLS_PAGE if options.pools else report.PAGE
+    kinds: tuple[Kind, ...] = tuple(POOLS) if options.pools else ("plain", "template")
     end_on_signals()
-    return Run(chosen, kinds, options.jobs).go(write=not options.only and options.sides == "both")
+    run = Run(chosen, tuple(options.side or kinds), options.jobs)
+    return run.go(None if options.only or options.side else page)
 
 
 class Run:
@@ -55,7 +60,7 @@ class Run:
 
     Args:
         scenarios: which.
-        kinds: which sides.
+        kinds: which subjects.
         jobs: how many scenarios at a time.
     """
 
@@ -69,27 +74,28 @@ class Run:
         self._errors: dict[report.Key, str] = {}
         self._counts: dict[report.Key, Counts] = {}
 
-    def go(self, *, write: bool) -> int:
-        """Run all; the exit code."""
+    def go(self, page: Path | None) -> int:
+        """Run all, and write that page; the exit code."""
         began = time.monotonic()
         try:
             with self._ledger:
                 self._run_all()
                 seconds = time.monotonic() - began
-                if write:
+                if page:
                     text = report.page(
                         self._scenarios,
+                        self._kinds,
                         self._counts,
                         server=self._ledger,
                         seconds=seconds,
                         jobs=self._jobs,
                         cores=os.cpu_count() or 1,
                     )
-                    report.write(text)
+                    page.write_text(text)
         except KeyboardInterrupt:
             self._console.print("Stopped.")
             return 130
-        return self._conclude(seconds, written=write)
+        return self._conclude(seconds, page)
 
     def _run_all(self) -> None:
         # Longest first, so that no long one is left over at the end.
@@ -135,7 +141,7 @@ class Run:
     def _table(self) -> Table:
         return report.table(self._scenarios, self._kinds, self._states, self._counts)
 
-    def _conclude(self, seconds: float, *, written: bool) -> int:
+    def _conclude(self, seconds: float, page: Path | None) -> int:
         bad = 0
         for scenario in self._scenarios:
             for kind in self._kinds:
@@ -145,14 +151,14 @@ class Run:
                     self._console.print(
                         f"[red]{scenario.name}, {kind}: {self._errors.get((scenario.name, kind), 'did not run')}"
                     )
-                elif kind == "template" and found.problems:
+                elif kind != "plain" and found.problems:
                     bad += 1
-                    self._console.print(f"[red]{scenario.name}, template: {'; '.join(found.problems)}")
+                    self._console.print(f"[red]{scenario.name}, {kind}: {'; '.join(found.problems)}")
                 for note in found.notes if found else ():
                     self._console.print(f"{scenario.name}, {kind}: {note}")
         self._console.print(f"{seconds:.0f} s; logs: {self._folder}", soft_wrap=True)
-        if written:
-            self._console.print(f"Written: {report.PAGE}", soft_wrap=True)
+        if page:
+            self._console.print(f"Written: {page}", soft_wrap=True)
         return int(bad > 0)
 
 

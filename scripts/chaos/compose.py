@@ -80,7 +80,7 @@ class ComposeRun:
             counts = {name: counts for (name, _), counts in self._counts.items()}
             cores = os.cpu_count() or 1
             text = compose_report.page(self._scenarios, counts, seconds=seconds, jobs=self._jobs, cores=cores)
-            report.write(text, compose_report.PAGE)
+            compose_report.PAGE.write_text(text)
         return self._conclude(seconds, written=write)
 
     def _run_all(self) -> None:

@@ -4,7 +4,6 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Protocol
 
 from rich.table import Column, Table
@@ -14,7 +13,12 @@ from chaos.scenario import Scenario
 from devstack.services import ROOT
 from devstack.valkey import Valkey
 
-PAGE = ROOT / "docs/reference/proof.md"
+PAGE, POOLS_PAGE = ROOT / "docs/reference/proof.md", ROOT / "docs/reference/proof-pools.md"
+WHO = {
+    "template": "**this template**",
+    "short-tasks": "this template, pool for short tasks",
+    "coroutines": "this template, pool for coroutines",
+}
 HEADS = ("sent", "starts", "run", "dead letters", "lost", "stuck", "run twice", "effects twice", "exits", "back after")
 SHORT_HEADS = ("sent", "starts", "run", "dead", "lost", "stuck", "run 2x", "effect 2x", "exits", "back")
 Key = tuple[str, str]  # a scenario's name and a side
@@ -24,9 +28,19 @@ Each fault happens at the same time to a worker of this template (an application
 and to a worker of plain Celery on the same machine: real processes, real signals, a real Valkey for each.
 
 ```sh
-{command}
+make chaos
 ```
+"""
+POOLS_INTRODUCTION = """# The proof for the template's own pools
 
+The faults of [the proof](proof.md), to workers with [the pool for short tasks and the pool for
+coroutines](../how-to/choose-a-pool.md): their tasks are plain functions in the one and `async def` in the other.
+
+```sh
+make chaos pools=1
+```
+"""
+RUN = """
 {when}, in {minutes:.0f} minutes, {jobs} scenarios at a time, on {cores} cores, {versions}.
 """
 COUNTING = """
@@ -94,6 +108,7 @@ def cells(counts: Counts) -> list[str]:
 
 def page(
     scenarios: Sequence[Scenario],
+    kinds: Sequence[str],
     counts: Mapping[Key, Counts],
     *,
     server: Valkey,
@@ -104,8 +119,7 @@ def page(
     """The page in Markdown."""
     with server.client() as client:
         versions = _versions(client.info("server"))
-    head = INTRODUCTION.format(
-        command="make chaos",
+    run = RUN.format(
         when=time.strftime("%Y-%m-%d, %H:%M UTC", time.gmtime()),
         minutes=seconds / 60,
         jobs=jobs,
@@ -114,23 +128,24 @@ def page(
     )
     lines = [f"| fault | worker | {' | '.join(HEADS)} |", f"|---|---|{'---:|' * len(HEADS)}"]
     for scenario in scenarios:
-        for kind in ("plain", "template"):
+        for kind in kinds:
             found = counts.get((scenario.name, kind))
             if found:
-                who = f"plain Celery, {scenario.plain_words}" if kind == "plain" else "**this template**"
-                title = f"**{scenario.name}**: {scenario.title}" if kind == "plain" else ""
+                who = WHO.get(kind, f"plain Celery, {scenario.plain_words}")
+                title = f"**{scenario.name}**: {scenario.title}" if kind == kinds[0] else ""
                 lines.append(f"| {title} | {who} | {' | '.join(cells(found))} |")
-    return "\n".join([head, *lines, *_notes(scenarios, counts), COUNTING])
+    head = INTRODUCTION if "plain" in kinds else POOLS_INTRODUCTION
+    return "\n".join([head + run, *lines, *_notes(scenarios, kinds, counts), COUNTING])
 
 
-def _notes(scenarios: Sequence[Scenario], counts: Mapping[Key, Counts]) -> list[str]:
+def _notes(scenarios: Sequence[Scenario], kinds: Sequence[str], counts: Mapping[Key, Counts]) -> list[str]:
     lines = ["", "## Notes", ""]
     for scenario in scenarios:
-        for kind in ("plain", "template"):
+        for kind in kinds:
             found = counts.get((scenario.name, kind))
             lines += [f"- {scenario.name}, {kind}: {note}" for note in (found.notes if found else [])]
-            if found and kind == "template":
-                lines += [f"- **{scenario.name}, template, broken promise:** {problem}" for problem in found.problems]
+            if found and kind != "plain":
+                lines += [f"- **{scenario.name}, {kind}, broken promise:** {problem}" for problem in found.problems]
     return lines
 
 
@@ -140,8 +155,3 @@ def _versions(server: Mapping[str, object]) -> str:
     )
     product = server.get("valkey_version") and f"Valkey {server['valkey_version']}"
     return f"Python {platform.python_version()}, {packages}, {product or 'Redis ' + str(server['redis_version'])}"
-
-
-def write(text: str, path: Path = PAGE) -> None:
-    """Write the page."""
-    path.write_text(text)

@@ -1,4 +1,4 @@
-"""The two subjects of a scenario, the template and plain Celery: each with its own server, workers and messages."""
+"""The subjects of a scenario, plain Celery and the template with each pool: own servers, workers and messages."""
 
 import json
 import os
@@ -29,7 +29,17 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 QUEUES = "chaos,urgent"
 _LOOK_SECONDS = 0.1
 _MANY = 1000  # more than these are still at work, and too many to look for
-Kind = Literal["template", "plain"]
+Kind = Literal["plain", "template", "short-tasks", "coroutines"]
+POOLS: dict[Kind, str] = {
+    "short-tasks": "workerkit.short_tasks.pool:TaskPool",
+    "coroutines": "workerkit.async_tasks.pool:AsyncPool",
+}
+_MODULES: dict[Kind, str] = {
+    "plain": "plain",
+    "template": "template",
+    "short-tasks": "template",
+    "coroutines": "coroutines",
+}
 
 
 class Stopping(Exception):
@@ -40,7 +50,7 @@ class Side:
     """One side of a scenario, from its first process to its last.
 
     Args:
-        kind: which of the two it is.
+        kind: which of them it is; "template" is the one with the pool prefork.
         scenario: what is done to it.
         folder: gets data and logs.
         ledger: the server that no fault touches.
@@ -49,7 +59,7 @@ class Side:
 
     def __init__(self, kind: Kind, scenario: Scenario, folder: Path, ledger: Valkey, stopping: threading.Event) -> None:
         self.kind, self.scenario, self.folder = kind, scenario, folder
-        self.server = (SafeValkey if kind == "template" else StockValkey)(folder / "valkey")
+        self.server = (StockValkey if kind == "plain" else SafeValkey)(folder / "valkey")
         self.ledger = Ledger(ledger, f"{scenario.name}:{kind}")
         self.sent: list[str] = []
         self.poison: set[str] = set()  # tasks that cannot run; they are to end as dead letters
@@ -68,7 +78,7 @@ class Side:
     @property
     def is_template(self) -> bool:
         """Whether this side is the template."""
-        return self.kind == "template"
+        return self.kind != "plain"
 
     def start_server(self) -> None:
         """Start this side's Redis."""
@@ -133,12 +143,13 @@ class Side:
         variables = {
             **self.environment(url),
             "HEALTH_FILE": str(health),
+            **({"CELERYCONFIG_WORKER_POOL": POOLS[self.kind]} if self.kind in POOLS else {}),
             "CHAOS_PLAIN_SETTINGS": json.dumps({**(self.scenario.plain if plain is None else plain)}),
             **(env or {}),
         }
         arguments = ["worker", "--concurrency", str(concurrency), "--hostname", f"{name}@%h", "--loglevel", "INFO"]
         more = ["--without-mingle", "--without-gossip"] if self.is_template else ["--queues", queues]
-        argv = [*before, sys.executable, "-m", "celery", "-A", f"chaos.worker.{self.kind}", *arguments, *more]
+        argv = [*before, sys.executable, "-m", "celery", "-A", f"chaos.worker.{_MODULES[self.kind]}", *arguments, *more]
         return Worker(name, argv, log=log, folder=own, env=variables, health=health if self.is_template else None)
 
     def environment(self, url: str | None = None) -> dict[str, str]:

@@ -1,27 +1,20 @@
-"""The template's subject: an application as any of the services makes it."""
+"""The template's subject in the pools that run plain functions."""
 
-import os
 import time
 
 from sqlalchemy import text
 
-from chaos.worker import template_settings
+from chaos.worker.application import INSERT, app
 from chaos.worker.bodies import COMMON, ONCE, name_of
 from chaos.worker.record import note, tally, task_id
-from workerkit.app import create_app
-from workerkit.database import configure, get_sync_db
+from workerkit.database import get_sync_db
 from workerkit.once import once
-from workerkit.settings import WorkerSettings
-
-app = create_app(os.environ.get("CHAOS_SERVICE", "chaos"), WorkerSettings(), template_settings, tasks_package="")
-if "DATABASE_URL" in os.environ:
-    configure(os.environ["DATABASE_URL"], application_name="chaos")
 
 for _name, _body in COMMON.items():
     app.task(name=name_of(_name), ignore_result=True)(_body)
 for _name in ONCE:
     app.task(name=name_of(f"{_name}_once"), ignore_result=True, idempotent=True)(COMMON[_name])
-_INSERT = text("INSERT INTO effect (task_id) VALUES (:id)")
+_INSERT = text(INSERT)
 
 
 @app.task(name=name_of("insert"), ignore_result=True)
