@@ -90,7 +90,7 @@ def _catcher(folder: Path, smtp: int, http: int) -> ManagedProcess:
 
 
 def _email_service(side: Side, smtp: int) -> ManagedProcess:
-    health = side.folder / "email.health.json"
+    health = side.folder / "email.health"
     env = {
         **side.environment(),
         "SMTP_HOST": "127.0.0.1",

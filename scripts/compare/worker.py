@@ -28,7 +28,7 @@ def environment(subject: Subject, server: Valkey, records: Records, variant: Var
         **os.environ,
         "PYTHONPATH": str(ROOT / "scripts"),
         "TASK_BROKER_URL": server.url,
-        "HEALTH_FILE": str(folder / "health.json"),
+        "HEALTH_FILE": str(folder / "health"),
         "BENCH_RECORD": str(records.path),
         "BENCH_VARIANT": variant,
         **({"TASK_LEASE_SECONDS": "2"} if variant == "kill" else {}),
