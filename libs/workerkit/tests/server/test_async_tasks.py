@@ -429,15 +429,16 @@ def test_a_silent_broker_does_not_keep_the_event_loop(own_valkey: Valkey, start:
     with TaskClient(own_valkey.url) as client:
         handle = client.send(f"{TASK}tick", name="tick", seconds=8)
         push(own_valkey, 20, seconds=1.5)  # they finish while it is silent
-        named = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=1.5) for n in range(10)]
-        wait_for(lambda: all(worker.trace(name) == ["start"] for name in ("tick", *(f"n{n}" for n in range(10)))))
+        names = [f"n{n}" for n in range(10)]
+        named = [client.send(f"{TASK}sleep", name=name, seconds=1.5, idempotency_key=name) for name in names]
+        wait_for(lambda: all(worker.trace(name) == ["start"] for name in ("tick", *names)))
         os.kill(own_valkey.pid, signal.SIGSTOP)
         time.sleep(3.5)  # longer than it waits for one answer
         os.kill(own_valkey.pid, signal.SIGCONT)
         assert handle.result(30) < 0.6  # one answer takes a second
-        assert [other.result(30) for other in named] == [f"n{n}" for n in range(10)]
+        assert [other.result(30) for other in named] == names
         wait_for(lambda: settled(own_valkey), seconds=40)
-        assert all(worker.trace(f"n{n}") == ["start", "end"] for n in range(10))
+        assert all(worker.trace(name) == ["start", "end"] for name in names)
         assert runs(worker) == Counter(range(20))
 
 
