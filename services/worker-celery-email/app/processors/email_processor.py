@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import localtime
+from functools import partial
 from typing import Protocol
 
 from app.messages import Attachment, EmailReceipt, OutgoingEmail
@@ -18,7 +19,6 @@ from workerkit.storage import StoredFile
 _POLICY = SMTP.clone(cte_type="7bit")
 _SAFE_KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGE_BYTES = 500_000
-_LARGE_AT_ONCE = 2  # in memory each is there several times, read, encoded and on its way
 
 
 class Mailer(Protocol):
@@ -57,7 +57,7 @@ class EmailProcessor:
     ) -> None:
         self._mailer, self._sender, self._domain = mailer, sender, message_id_domain
         self._attachments, self._max_attachment_bytes = attachments, max_attachment_bytes
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._large = asyncio.Lock()  # in memory such a mail is there several times: read, encoded, on its way
 
     async def send(self, email: OutgoingEmail, key: str) -> EmailReceipt:
         """Sends one mail.
@@ -74,9 +74,13 @@ class EmailProcessor:
         message_id = f"<{_safe(key)}@{self._domain}>"
         recipients = list(dict.fromkeys([email.to, *email.cc]))
         async with self._room(email.attachments):
-            attachments = await self._fetched(email.attachments)
-            await self._mailer.deliver(self._message(email, message_id, attachments), recipients)
+            await self._mailer.deliver(await self._composed(email, message_id), recipients)
         return EmailReceipt(message_id=message_id, recipients=recipients)
+
+    async def _composed(self, email: OutgoingEmail, message_id: str) -> EmailMessage:
+        attachments = await self._fetched(email.attachments)
+        compose = partial(self._message, email, message_id, attachments)
+        return await asyncio.to_thread(compose) if attachments else compose()
 
     def _room(self, files: Sequence[StoredFile]) -> AbstractAsyncContextManager[None]:
         return self._large if _size(files) > _LARGE_BYTES else nullcontext()

@@ -62,6 +62,28 @@ def test_the_limit_itself_is_allowed(emails, mailer):
     assert len(mailer.sent) == 1
 
 
+@pytest.mark.parametrize(("size", "most"), [(500_001, 1), (500_000, 4)])
+def test_mails_with_large_attachments_go_one_after_the_other(files, size, most):
+    now, counts = [], []
+
+    class SlowMailer:
+        async def deliver(self, message, _recipients):
+            now.append(message)
+            counts.append(len(now))
+            while len(counts) < most:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
+            now.remove(message)
+
+    async def send_four():
+        options = {"sender": "hello@acme.example", "message_id_domain": "acme.example", "attachments": files}
+        emails = EmailProcessor(SlowMailer(), **options)
+        await asyncio.gather(*(emails.send(mail(reference(size=size)), f"k{n}") for n in range(4)))
+
+    asyncio.run(send_four())
+    assert (len(counts), max(counts)) == (4, most)
+
+
 def test_what_cannot_be_fetched_is_not_left_out(emails, mailer, files):
     files.fails_with = TransientError("the storage is away")
     with pytest.raises(TransientError, match="storage"):
