@@ -442,6 +442,19 @@ def test_a_silent_broker_does_not_keep_the_event_loop(own_valkey: Valkey, start:
         assert runs(worker) == Counter(range(20))
 
 
+def test_no_soft_limit_ends_the_waiting_for_the_record_of_an_effect(own_valkey: Valkey, start: Start) -> None:
+    worker = start(own_valkey, CELERYCONFIG_TASK_SOFT_TIME_LIMIT="2")
+    with TaskClient(own_valkey.url) as client:
+        handle = client.send(f"{TASK}sleep", name="effect", seconds=1, idempotency_key="effect")
+        wait_for(lambda: worker.trace("effect") == ["start"])
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        time.sleep(8)  # it has asked more than once
+        os.kill(own_valkey.pid, signal.SIGCONT)
+        assert handle.result(40) == "effect"
+        wait_for(lambda: settled(own_valkey), seconds=40)
+        assert worker.trace("effect") == ["start", "end"]
+
+
 def test_lost_connections_rerun_nothing(valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey)
     handles = [client.send(f"{TASK}sleep", name=f"task-{n}", seconds=1.5) for n in range(4)]

@@ -7,6 +7,9 @@ import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -14,6 +17,13 @@ from aiosmtpd.smtp import AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from devstack.valkey import Valkey
+from devstack.worker import WORKER, WorkerProcess
+from taskclient.client import TaskClient
+
+SERVICE = Path(__file__).parents[2]
+_ONE_PROCESS = {"CELERYCONFIG_WORKER_CONCURRENCY": "1"}  # as the service itself has it
 
 
 class Mailbox:
@@ -157,3 +167,29 @@ def closed_port():
     """A port where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+@pytest.fixture
+def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path):
+    """Starts the service's worker on a mail server, with more settings."""
+    port = serve()
+    started: list[WorkerProcess] = []
+
+    def start_worker(**more: str) -> WorkerProcess:
+        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port), "SMTP_STARTTLS": "false", **_ONE_PROCESS, **more}
+        options: dict[str, Any] = {"folder": tmp_path, "arguments": WORKER, "settings": settings}
+        process = WorkerProcess(valkey, SERVICE, "app.celery_app", **options)
+        started.append(process)
+        process.start()
+        process.wait_ready()
+        return process
+
+    yield start_worker
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def client(valkey: Valkey):
+    with TaskClient(valkey.url) as connected:
+        yield connected

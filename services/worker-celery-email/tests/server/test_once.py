@@ -6,48 +6,17 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable
 from email import message_from_bytes
-from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
-from devstack.worker import WORKER, WorkerProcess
 from taskclient.client import TaskClient
 
-SERVICE = Path(__file__).parents[2]
 SEND, WELCOME = "app.tasks.email.send_email", "app.tasks.email.send_welcome_email"
 MAIL = {"to": "ada@example.com", "subject": "Hello", "body": "x"}
-_ONE_PROCESS = {"CELERYCONFIG_WORKER_CONCURRENCY": "1"}  # as the service itself has it
-
-
-@pytest.fixture
-def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path):
-    port = serve()
-    started: list[WorkerProcess] = []
-
-    def start_worker(**more: str) -> WorkerProcess:
-        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port), "SMTP_STARTTLS": "false", **_ONE_PROCESS, **more}
-        options: dict[str, Any] = {"folder": tmp_path, "arguments": WORKER, "settings": settings}
-        process = WorkerProcess(valkey, SERVICE, "app.celery_app", **options)
-        started.append(process)
-        process.start()
-        process.wait_ready()
-        return process
-
-    yield start_worker
-    for process in started:
-        process.stop()
-
-
-@pytest.fixture
-def client(valkey: Valkey):
-    with TaskClient(valkey.url) as connected:
-        yield connected
 
 
 def message_ids(mailbox: Any) -> list[str]:
@@ -140,8 +109,8 @@ def test_a_worker_killed_in_the_middle_of_fifty_mails_loses_none(start, client: 
     copies = Counter(message_ids(mailbox))
     assert copies.keys() == set(receipts)
     assert len(copies) == 50
-    assert max(copies.values()) <= 2  # and only of those that the server had just taken
-    assert copies.total() <= 50 + 10
+    assert max(copies.values()) <= 2  # and only of those that it had in hand
+    assert copies.total() <= 50 + 20
 
 
 def test_at_its_soft_limit_a_task_ends_the_conversation_and_the_retry_sends_the_mail(

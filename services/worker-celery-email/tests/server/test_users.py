@@ -10,8 +10,11 @@ import httpx
 import pytest
 
 from app.adapters.users import HttpUserDirectory
+from taskclient.client import TaskClient
+from taskclient.errors import TaskFailed
 from workerkit.errors import PermanentError, TransientError
 
+WELCOME = "app.tasks.email.send_welcome_email"
 ANSWERS = {
     "/users/7": (200, json.dumps({"email": "ada@example.com", "name": "Ada"})),
     "/users/10": (200, "<html>"),
@@ -87,3 +90,11 @@ def test_a_service_that_takes_too_long(url):
 def test_a_service_that_is_down(closed_port):
     with pytest.raises(TransientError, match="is away"):
         ask(f"http://127.0.0.1:{closed_port}", 7)
+
+
+def test_a_worker_asks_for_all_users_by_one_client(url, start, client: TaskClient):
+    start(USER_DIRECTORY_URL=url)
+    handles = [client.send(WELCOME, user=user, name="Ada") for user in (7, 8, 7)]
+    assert [handles[n].result(30)["recipients"] for n in (0, 2)] == [["ada@example.com"]] * 2
+    with pytest.raises(TaskFailed, match="There is no user 8"):
+        handles[1].result(30)
