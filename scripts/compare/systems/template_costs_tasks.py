@@ -10,7 +10,7 @@ from celery import Task, signals
 
 from compare.systems.bodies import PLAIN
 from compare.systems.template import new_app
-from workerkit.health import Health
+from workerkit.health_file import Health
 from workerkit.task import WorkerTask
 
 
