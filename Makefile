@@ -69,12 +69,16 @@ fuzz: install ## Send mutated messages to real workers: make fuzz minutes=10 see
 	@$(bin)/python scripts/fuzz.py --minutes $(or $(minutes),10) $(if $(seed),--seed $(seed)) $(if $(replay),--replay $(replay))
 
 .PHONY: bench
-bench: install $(share)/bench/.installed ## Beside plain Celery and other task queues (40 min): make bench only="noop celery" rounds=1
+bench: install $(share)/bench/.installed ## Beside plain Celery and other task queues (35 min): make bench only="noop celery" rounds=1
 	@PYTHONPATH=scripts $(bin)/python -m compare $(addprefix --only ,$(only)) $(if $(rounds),--rounds $(rounds))
 
 .PHONY: bench-quick
 bench-quick: install $(share)/bench/.installed ## A few of them, one round, in 90 s
 	@PYTHONPATH=scripts $(bin)/python -m compare --quick
+
+.PHONY: bench-costs
+bench-costs: install ## What each guarantee costs of a task that does nothing (15 min): make bench-costs only="log events" rounds=1
+	@PYTHONPATH=scripts $(bin)/python -m compare.costs $(addprefix --only ,$(only)) $(if $(rounds),--rounds $(rounds))
 
 .PHONY: bench-growth
 bench-growth: install ## What a task costs with up to 8 processes, 1,000,000 queued, 100,000 delayed, 10,000 dead messages

@@ -81,7 +81,7 @@ def two_beats(side: Side) -> None:
 def _beat(side: Side, number: int) -> ManagedProcess:
     folder = side.folder / f"beat-{number}"
     folder.mkdir()
-    env = {**side.environment(), "HEALTH_FILE": str(folder / "health.json")}
+    env = {**side.environment(), "HEALTH_FILE": str(folder / "health")}
     log = folder / "beat.log"
     if side.is_template:
         argv = [sys.executable, "-m", "celery", "-A", "app.celery_app", "beat"]

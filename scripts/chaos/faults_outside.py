@@ -90,7 +90,7 @@ def _catcher(folder: Path, smtp: int, http: int) -> ManagedProcess:
 
 
 def _email_service(side: Side, smtp: int) -> ManagedProcess:
-    health = side.folder / "email.health.json"
+    health = side.folder / "email.health"
     env = {
         **side.environment(),
         "SMTP_HOST": "127.0.0.1",
@@ -99,7 +99,7 @@ def _email_service(side: Side, smtp: int) -> ManagedProcess:
         "STORAGE_URL": (side.folder / "storage").as_uri(),
         "HEALTH_FILE": str(health),
     }
-    argv = [sys.executable, "-m", "celery", "-A", "app.celery_app", "worker", "--concurrency", "2"]
+    argv = [sys.executable, "-m", "celery", "-A", "app.celery_app", "worker"]
     folder = ROOT / "services/worker-celery-email"
     log = side.folder / "email.log"
     return ManagedProcess("email", argv, log=log, cwd=folder, env=env, ready=lambda: check("ready", health) is None)

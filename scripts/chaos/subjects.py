@@ -139,7 +139,7 @@ class Side:
         """
         own = self.folder / name
         own.mkdir(exist_ok=True)
-        log, health = own / "worker.log", own / "health.json"
+        log, health = own / "worker.log", own / "health"
         variables = {
             **self.environment(url),
             "HEALTH_FILE": str(health),

@@ -28,6 +28,8 @@ def main() -> int:
     if unknown:
         parser.error(f"neither a subject nor a workload: {', '.join(sorted(unknown))}; --list shows them")
     subjects, workloads = _chosen(only, quick=options.quick)
+    if not subjects:
+        parser.error("none of these subjects has one of these workloads; celery-engine is for database alone")
     missing = sorted({str(each.programs) for each in subjects if not (each.programs / each.command[0]).exists()})
     if missing:
         parser.error(f"not installed: {', '.join(missing)}; `make bench` installs it")
@@ -47,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=_positive, help="turns of each subject (default: 3)")
+    parser.add_argument(
+        "--rounds", type=_positive, help="turns of each subject (default: 3; some workloads have fewer)"
+    )
     parser.add_argument(
         "--tasks", type=_positive, help="most tasks of a drain (default: 10000; slow subjects get fewer)"
     )
@@ -68,12 +72,11 @@ def _positive(text: str) -> int:
 
 def _chosen(only: set[str], *, quick: bool) -> tuple[list[Subject], list[Workload]]:
     """What `--only` names; where it names no subject, or no workload, all of them, or the quick ones."""
-    subjects = [each for each in SUBJECTS if each.name in only]
     workloads = [each for each in WORKLOADS if each.name in only]
-    return (
-        subjects or [each for each in SUBJECTS if not quick or each.name in QUICK_SUBJECTS],
-        workloads or [each for each in WORKLOADS if not quick or each.name in QUICK_WORKLOADS],
-    )
+    workloads = workloads or [each for each in WORKLOADS if not quick or each.name in QUICK_WORKLOADS]
+    subjects = [each for each in SUBJECTS if each.name in only]
+    subjects = subjects or [each for each in SUBJECTS if not quick or each.name in QUICK_SUBJECTS]
+    return [each for each in subjects if any(each.has(workload, first_round=True) for workload in workloads)], workloads
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def main() -> int:
 def _measure(case: Case, server: Valkey, folder: Path) -> Cost:
     records = Records(folder / "records")
     short = next(each for each in SUBJECTS if each.name == "template-short")
-    subject = replace(short, command=(*short.command[:-1], str(case.processes)))
+    subject = short.with_processes(case.processes)
     with server.client() as redis, TaskClient(server.url, max_backlog=0) as client:
         redis.flushall()
         worker = Worker(subject, folder, environment(subject, server, records, "", folder))
@@ -145,11 +145,11 @@ def _drain(case: Case, server: Valkey, worker: Worker, records: Records, client:
             numbers = range(first, min(first + _CHUNK, case.queued))
             client.send_many(TASK, ({"number": number} for number in numbers))
         records.clear()
-        before = Use.now(worker.pid, server)
+        before = Use.now([worker.pid], server)
     finally:
         worker.thaw()
     records.wait(count, worker.alive)
-    used = Use.now(worker.pid, server).since(before)
+    used = Use.now([worker.pid], server).since(before)
     times = sorted(at for _, at in records.read())
     ran = len(times)
     rate = (count - 1) / (times[count - 1] - times[0])

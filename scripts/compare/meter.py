@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,7 +20,7 @@ class Use:
 
     Args:
         at: monotonic seconds.
-        cpu: seconds, of the worker's process and all below it, those that have ended included.
+        cpu: seconds, of the workers' processes and all below them, those that have ended included.
         server_cpu: seconds, of the Redis server.
         commands: that the server has run, those inside Lua scripts included.
     """
@@ -30,11 +31,11 @@ class Use:
     commands: int
 
     @classmethod
-    def now(cls, pid: int, server: Valkey) -> Self:
+    def now(cls, pids: Iterable[int], server: Valkey) -> Self:
         """Read all meters."""
         with server.client() as client:
             commands = int(client.info("stats")["total_commands_processed"])
-        return cls(time.monotonic(), _cpu(pid), sum(psutil.Process(server.pid).cpu_times()[:2]), commands)
+        return cls(time.monotonic(), cpu(pids), sum(psutil.Process(server.pid).cpu_times()[:2]), commands)
 
     def since(self, before: Self) -> "Use":
         """The difference."""
@@ -47,23 +48,27 @@ class Use:
 
 
 def tree(pid: int) -> list[psutil.Process]:
-    """A process and all below it, the first one first."""
-    main = psutil.Process(pid)
-    return [main, *main.children(recursive=True)]
+    """A process and all below it, the first one first; none if it has ended."""
+    try:
+        main = psutil.Process(pid)
+        return [main, *main.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
-def _cpu(pid: int) -> float:
+def cpu(pids: Iterable[int]) -> float:
+    """The CPU seconds of these processes, and of all below them."""
     total = 0.0
-    for process in tree(pid):
+    for process in (each for pid in pids for each in tree(pid)):
         with contextlib.suppress(psutil.NoSuchProcess):  # what it used is in its parent's times by then
             total += sum(process.cpu_times()[:4])
     return total
 
 
-def memory(pid: int) -> float:
-    """The proportional set size of a worker's processes together, in MiB."""
+def memory(pids: Iterable[int]) -> float:
+    """The proportional set size of the workers' processes together, in MiB."""
     total = 0.0
-    for process in tree(pid):
+    for process in (each for pid in pids for each in tree(pid)):
         with contextlib.suppress(psutil.NoSuchProcess):
             total += process.memory_full_info().pss / _MIB
     return total

@@ -17,8 +17,8 @@ _INTRODUCTION = """# Performance: this template beside plain Celery and the othe
 
 One run, on one machine, on the same Redis (an embedded Valkey with an append-only file, `appendfsync everysec`). The
 subjects took turns, round by round: {rounds} rounds, each with its own worker. Figures are medians of the rounds, with
-the lowest and the highest. Compare figures of one run only; where a machine does other things meanwhile, CPU seconds
-for 10,000 tasks are steadier than rates.
+the lowest and the highest; some workloads have one round only (see the end). Compare figures of one run only; where a
+machine does other things meanwhile, CPU seconds for 10,000 tasks are steadier than rates.
 
 ```sh
 make bench
@@ -38,7 +38,11 @@ _METHOD = """
 - Each task appends 12 bytes to a file at its end: its number and the time. Rates go from the first task's end to the
   last one's. A drain begins with a warm worker, all of whose processes are stopped (SIGSTOP) while the queue is filled.
   Up to {tasks:,} tasks; a subject that is slower gets as many as it runs in about {seconds:.0f} seconds.
-- Tasks that wait use `time.sleep`, and `asyncio.sleep` in taskiq and arq, which run coroutines.
+- Tasks that wait use `time.sleep`, and `asyncio.sleep` in `template-async`, taskiq and arq, which run coroutines. Tasks
+  that use a processor do it in the coroutine there.
+- To save time, {fewer}
+  have one round, the first, of these workloads: {once}. The kill test has one round for all.
+- MiB are the proportional set size of all processes of an idle worker: what they share counts once.
 - CPU seconds are those of all of a worker's processes, those that ended included. Commands are what Redis counts
   (`total_commands_processed`): a script counts as one, and so does each command in it.
 - The kill test sends {killed} tasks of 0.1 s, kills all processes of the worker 50 ms after {begun} of them have begun,
@@ -61,7 +65,10 @@ def text(
     )
     parts = [introduction, _subjects(subjects, figures)]
     parts += [_table(workload, subjects, figures) for workload in workloads]
-    parts.append(_METHOD.format(tasks=extent.tasks, seconds=extent.seconds, killed=KILLED, begun=BEGUN))
+    fewer = ", ".join(f"`{each.name}`" for each in subjects if not each.main)
+    once = ", ".join(f"`{each.name}`" for each in workloads if each.once == "others")
+    known = {"killed": KILLED, "begun": BEGUN, "fewer": fewer or "none", "once": once or "none"}
+    parts.append(_METHOD.format(tasks=extent.tasks, seconds=extent.seconds, **known))
     return "\n".join(parts)
 
 
@@ -69,7 +76,7 @@ def _subjects(subjects: Sequence[Subject], figures: Figures) -> str:
     lines = ["## Subjects\n", "| name | what it is | its worker |", "|---|---|---|"]
     for each in subjects:
         variables = " ".join(f"{name}={value}" for name, value in each.variables.items())
-        command = " ".join(filter(None, (variables, *each.command)))
+        command = " ".join(filter(None, (variables, *each.words())))
         lines.append(f"| {each.name} | {each.title} | `{command}` |")
     for subject, problems in figures.problems.items():
         if problems:
@@ -79,7 +86,8 @@ def _subjects(subjects: Sequence[Subject], figures: Figures) -> str:
 
 def _table(workload: Workload, subjects: Sequence[Subject], figures: Figures) -> str:
     heads = tables.heads(workload)
-    lines = [f"## {tables.title(workload)}\n", f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
+    lines = [f"## {tables.title(workload)}\n", *([f"{workload.note}\n"] if workload.note else [])]
+    lines += [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
     for each in subjects:
         row = tables.cells(workload, each, figures)
         name = f"**{each.name}**" if each.name.startswith("template") else each.name

@@ -19,7 +19,8 @@ _DRAINS = (("noop", "tasks that do nothing"), ("io", "tasks that wait 10 ms"))
 
 def draw(subjects: Sequence[Subject], figures: Figures, path: Path = PICTURE) -> None:
     """Write the picture as SVG: bars for medians, whiskers from the lowest to the highest round."""
-    figure = Figure(figsize=(11, 4.5), layout="tight")
+    subjects = [each for each in subjects if not each.workloads]
+    figure = Figure(figsize=(11, 1 + 0.32 * len(subjects)), layout="tight")
     panels = [("rate", f"{title}, a second", name) for name, title in _DRAINS]
     panels.append(("cpu", "CPU seconds for 10,000 that do nothing (log)", "noop"))
     axes = figure.subplots(1, len(panels), sharey=True)

@@ -46,6 +46,17 @@ MEASURES = {
         Measure("mib", "MiB (PSS)"),
     ),
     "latency": (Measure("p50", "p50 ms", spread=True), Measure("p99", "p99 ms", spread=True)),
+    "half-load": (
+        Measure("p50", "p50 ms", spread=True),
+        Measure("p99", "p99 ms", spread=True),
+        Measure("sent", "sent /s"),
+        Measure("share", "% of its rate"),
+    ),
+    "mixed": (
+        Measure("seconds", "all short ones, s", spread=True),
+        Measure("p99", "p99 of their wait, ms", spread=True),
+        Measure("tasks", "short tasks"),
+    ),
     "drain": (
         Measure("rate", "tasks /s", ratio=True, spread=True),
         Measure("cpu", "CPU s / 10k", ratio=True),

@@ -6,18 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from compare import kill
-from compare.figures import Figures, percentile
-from compare.meter import Use, memory
+from compare.figures import Figures
+from compare.measuring import WARM_UP, Measuring
 from compare.records import Records
 from compare.subjects import Subject
-from compare.worker import Sender, Worker, environment
-from compare.workloads import PILOT, RATE, Extent, Variant, Workload
+from compare.worker import Sender, Worker, Workers, environment
+from compare.workloads import SIX, Extent, Variant, Workload
 from devstack.valkey import Valkey
 
-_SETTLE_SECONDS = 0.3  # after the last task, so that its acknowledgement is counted
 _BOOT_STALL_SECONDS = 60.0
-_LEAST_TASKS = 100
-_WARM_UP = 20
 
 
 class Turn:
@@ -28,6 +25,7 @@ class Turn:
         server: of all subjects; it is emptied here.
         records: of all subjects.
         folder: gets the logs.
+        database: the URL of one with the tables of `compare.systems.database`; "" if no workload needs it.
         extent: how much.
         figures: get what is measured.
         say: is told what happens.
@@ -40,15 +38,16 @@ class Turn:
         records: Records,
         folder: Path,
         *,
+        database: str,
         extent: Extent,
         figures: Figures,
         say: Callable[[str], None],
     ) -> None:
         self._subject, self._server, self._records, self._folder = subject, server, records, folder
-        self._extent, self._figures, self._say = extent, figures, say
+        self._database, self._extent, self._figures, self._say = database, extent, figures, say
         folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, workloads: Sequence[Workload], *, with_kill: bool) -> None:
+    def run(self, workloads: Sequence[Workload]) -> None:
         """Measure.
 
         Raises:
@@ -58,38 +57,46 @@ class Turn:
         for workload in workloads:
             by_variant.setdefault(workload.variant, []).append(workload)
         for variant, chosen in by_variant.items():
-            if variant == "kill" and not with_kill:
-                continue
-            env = environment(self._subject, self._server, self._records, variant, self._folder)
             self._empty()
-            worker, sender = Worker(self._subject, self._folder, env), Sender(self._subject, self._folder, env)
-            try:
-                with sender:
-                    self._measure(chosen, worker, sender)
-            finally:  # wherever an interrupt has come
-                sender.end()
-                worker.kill()
-                worker.stop(0)
+            if variant == "kill":
+                self._kill()
+            elif variant == "six":
+                self._measure(chosen, variant, SIX)
+            else:
+                self._measure(chosen, variant, 1)
 
-    def _measure(self, workloads: Sequence[Workload], worker: Worker, sender: Sender) -> None:
-        if workloads[0].kind == "kill":
-            self._say("kill")
+    def _environment(self, variant: Variant) -> dict[str, str]:
+        server, records = self._server, self._records
+        return environment(self._subject, server, records, variant, self._folder, database=self._database)
+
+    def _kill(self) -> None:
+        self._say("kill")
+        env = self._environment("kill")
+        worker = Worker(self._subject, self._folder, env)
+        with Sender(self._subject, self._folder, env) as sender:
             self._figures.killed[self._subject.name] = kill.measure(worker, sender, self._server, self._records)
-            return
+
+    def _measure(self, workloads: Sequence[Workload], variant: Variant, count: int) -> None:
+        env = self._environment(variant)
+        subject = self._subject.with_processes(1) if count > 1 else self._subject
+        workers, sender = Workers(subject, self._folder, env, count), Sender(subject, self._folder, env)
+        measuring = Measuring(workers, sender, self._server, self._records, self._extent)
+        try:
+            with sender:
+                self._all(workloads, measuring, workers, sender)
+        finally:  # wherever an interrupt has come
+            sender.end()
+            workers.kill()
+
+    def _all(self, workloads: Sequence[Workload], measuring: Measuring, workers: Workers, sender: Sender) -> None:
         for workload in workloads:
             if workload.kind == "enqueue":
                 self._say(workload.name)
-                self._add(workload, self._enqueue(workload, sender))
-        with self._booted(worker, sender, workloads):
+                self._add(workload, measuring.enqueue(workload))
+        with self._booted(workers, sender, workloads):
             for workload in workloads:
                 self._say(workload.name)
-                match workload.kind:
-                    case "idle":
-                        self._add(workload, self._idle(worker))
-                    case "latency":
-                        self._add(workload, self._latency(workload, worker, sender))
-                    case "drain":
-                        self._add(workload, self._affordable_drain(workload, worker, sender))
+                self._add(workload, measuring.measure(workload))
 
     def _add(self, workload: Workload, measures: dict[str, float]) -> None:
         self._figures.add(workload.name, self._subject.name, measures)
@@ -100,71 +107,17 @@ class Turn:
         self._records.clear()
 
     @contextmanager
-    def _booted(self, worker: Worker, sender: Sender, workloads: Sequence[Workload]) -> Iterator[None]:
-        """A worker that has run its first task, which waited for it, and some more."""
+    def _booted(self, workers: Workers, sender: Sender, workloads: Sequence[Workload]) -> Iterator[None]:
+        """Workers that have run a first task, which waited for them, and some more."""
         sender.send("noop", 1)
         began = time.monotonic()
-        with worker:
-            self._records.wait(1, worker.alive, stall=_BOOT_STALL_SECONDS)
+        with workers:
+            self._records.wait(1, workers.alive, stall=_BOOT_STALL_SECONDS)
             seconds = self._records.read()[0][1] - began
             for workload in workloads:
                 if workload.kind == "boot":
                     self._add(workload, {"seconds": seconds})
-            sender.send("noop", _WARM_UP)
-            self._records.wait(1 + _WARM_UP, worker.alive)
+            workers.settle()
+            sender.send("noop", WARM_UP)
+            self._records.wait(1 + WARM_UP, workers.alive)
             yield
-
-    def _enqueue(self, workload: Workload, sender: Sender) -> dict[str, float]:
-        count = max(_LEAST_TASKS, int(self._extent.tasks * workload.share))
-        sender.send(workload.body, _WARM_UP, "single")
-        measures: dict[str, float] = {}
-        for how in ("single", "bulk"):
-            found = sender.send(workload.body, count, how)
-            measures |= {how: count / found["seconds"], f"{how}_cpu": found["cpu"] / count * 10_000}
-            self._empty()
-        return measures
-
-    def _idle(self, worker: Worker) -> dict[str, float]:
-        before = Use.now(worker.pid, self._server)
-        time.sleep(self._extent.idle_seconds)
-        used = Use.now(worker.pid, self._server).since(before)
-        return {
-            "cpu": used.cpu / used.at * 60,
-            "commands": used.commands / used.at,
-            "server_cpu": used.server_cpu / used.at * 60,
-            "mib": memory(worker.pid),
-        }
-
-    def _latency(self, workload: Workload, worker: Worker, sender: Sender) -> dict[str, float]:
-        self._records.clear()
-        at = sender.send(workload.body, int(self._extent.latency_seconds * RATE), "paced", rate=RATE)["at"]
-        self._records.wait(len(at), worker.alive)
-        waited = [1000 * (then - at[number]) for number, then in self._records.read()]
-        return {"p50": percentile(waited, 0.5), "p99": percentile(waited, 0.99)}
-
-    def _affordable_drain(self, workload: Workload, worker: Worker, sender: Sender) -> dict[str, float]:
-        most = max(_LEAST_TASKS, int(self._extent.tasks * workload.share))
-        pilot = self._drain(workload, worker, sender, min(PILOT, most))
-        count = min(most, max(_LEAST_TASKS, int(pilot["rate"] * self._extent.seconds)))
-        return self._drain(workload, worker, sender, count)
-
-    def _drain(self, workload: Workload, worker: Worker, sender: Sender, count: int) -> dict[str, float]:
-        """Put tasks before a stopped worker, let it go on; from the first task's end to the last one's."""
-        self._records.clear()
-        worker.freeze()
-        try:
-            sender.send(workload.body, count)
-            before = Use.now(worker.pid, self._server)
-        finally:
-            worker.thaw()
-        self._records.wait(count, worker.alive)
-        time.sleep(_SETTLE_SECONDS)
-        used = Use.now(worker.pid, self._server).since(before)
-        times = sorted(then for _, then in self._records.read())
-        return {
-            "rate": (len(times) - 1) / max(times[-1] - times[0], 1e-6),
-            "cpu": used.cpu / count * 10_000,
-            "server_cpu": used.server_cpu / count * 10_000,
-            "commands": used.commands / count,
-            "tasks": count,
-        }

@@ -97,7 +97,7 @@ def test_a_worker_killed_under_load_loses_no_mail(compose, client, record_proper
         handle.result(60)
     mails = Counter(mail["subject"] for mail in compose.mailbox.mails("load@example.com"))
     assert mails.keys() == set(subjects)
-    assert mails.total() <= len(sent) + 2  # what its two processes had just given to the mail server
+    assert mails.total() <= len(sent) + 2  # what it had just given to the mail server
     assert client.dead_letters().count() == 0
     record_property("mails before and after the kill", [before, mails.total() - before])
 

@@ -5,12 +5,11 @@ import re
 import signal
 import subprocess
 import time
-import uuid
 from pathlib import Path
 
-import psutil
 import pytest
 
+from devstack.marks import Mark
 from devstack.services import ROOT, discover
 from devstack.waiting import wait_for
 
@@ -19,9 +18,10 @@ class Run:
     """A make target in a terminal of its own, and every process that descends from it."""
 
     def __init__(self, target: str, log: Path) -> None:
-        self._mark = str(uuid.uuid4())
+        mark = Mark()
+        self.processes = mark.processes
         self.log = log
-        env = {**os.environ, "RUN_MARK": self._mark, "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
+        env = {**os.environ, **mark.environment, "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 ["make", target], cwd=ROOT, env=env, stdout=output, stderr=output, start_new_session=True
@@ -29,16 +29,6 @@ class Run:
 
     def output(self) -> str:
         return self.log.read_text()
-
-    def processes(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("RUN_MARK") == self._mark and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
 
     def press_ctrl_c(self) -> None:
         """What a terminal does: SIGINT to everything in the foreground."""

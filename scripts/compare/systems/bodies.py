@@ -9,6 +9,7 @@ from typing import Any
 from compare.systems.record import end, start
 
 IO_SECONDS, CPU_SECONDS, LONG_SECONDS = 0.01, 0.001, 0.1
+NAP_SECONDS = 2.0
 VARIANT = os.environ.get("BENCH_VARIANT", "")  # "results": they are kept; "kill": what was lost comes back soon
 URL = os.environ.get("TASK_BROKER_URL", "")
 
@@ -50,6 +51,12 @@ def work(number: int, mark: str) -> None:  # noqa: ARG001  - found in Redis by i
     end(number)
 
 
+def nap(number: int) -> None:
+    """Keep a process, or a thread, from short tasks."""
+    time.sleep(NAP_SECONDS)
+    end(number)
+
+
 async def _wait(number: int) -> None:
     await asyncio.sleep(IO_SECONDS)
     end(number)
@@ -58,6 +65,11 @@ async def _wait(number: int) -> None:
 async def _work(number: int, mark: str) -> None:  # noqa: ARG001  - found in Redis by its mark
     start(number)
     await asyncio.sleep(LONG_SECONDS)
+    end(number)
+
+
+async def _nap(number: int) -> None:
+    await asyncio.sleep(NAP_SECONDS)
     end(number)
 
 
@@ -77,7 +89,7 @@ async def _take(number: int, text: str) -> None:
     take(number, text)
 
 
-PLAIN: dict[str, Callable[..., Any]] = {each.__name__: each for each in (noop, answer, wait, compute, take, work)}
+PLAIN: dict[str, Callable[..., Any]] = {each.__name__: each for each in (noop, answer, wait, compute, take, work, nap)}
 COROUTINES: dict[str, Callable[..., Any]] = {
     "noop": _noop,
     "answer": _answer,
@@ -85,4 +97,5 @@ COROUTINES: dict[str, Callable[..., Any]] = {
     "compute": _compute,
     "take": _take,
     "work": _work,
+    "nap": _nap,
 }

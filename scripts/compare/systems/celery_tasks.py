@@ -1,4 +1,7 @@
-"""Plain Celery: stock settings, or with BENCH_TUNED those that are known to be safer and faster."""
+"""Plain Celery: stock settings, or with BENCH_TUNED those that are known to be safer and faster.
+
+Its task with the database makes an engine each time; with BENCH_ENGINE each process keeps one.
+"""
 
 import os
 from typing import Any
@@ -13,6 +16,10 @@ app: "Celery[Any]" = Celery("plain", broker=URL)
 app.conf.update(result_backend=URL if VARIANT == "results" else None, **(TUNED if "BENCH_TUNED" in os.environ else {}))
 if VARIANT == "kill":
     app.conf.broker_transport_options = SOON
+if VARIANT == "database":
+    from compare.systems.database import visit_with_kept_engine, visit_with_new_engine
+
+    PLAIN["visit"] = visit_with_kept_engine if "BENCH_ENGINE" in os.environ else visit_with_new_engine
 _tasks = {_body: app.task(name=f"app.tasks.bench.{_body}")(_function) for _body, _function in PLAIN.items()}
 for _body, _task in _tasks.items():
     _task.ignore_result = _body != "answer"

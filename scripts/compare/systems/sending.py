@@ -38,8 +38,8 @@ def main() -> None:
         print(json.dumps(_carry_out(system, **order)), flush=True)
 
 
-def _carry_out(system: System, *, body: str, count: int, how: str, rate: float = 0.0) -> dict[str, Any]:
-    payloads = [payload_of(body, number) for number in range(count)]
+def _carry_out(system: System, *, body: str, count: int, how: str, rate: float = 0.0, first: int = 0) -> dict[str, Any]:
+    payloads = [payload_of(body, first + number) for number in range(count)]
     if how == "paced":
         return {"at": _paced(system, body, payloads, rate)}
     cpu, began = time.process_time(), time.monotonic()

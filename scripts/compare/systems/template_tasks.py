@@ -1,35 +1,10 @@
-"""This template: an application as any of the services makes it, and its client."""
+"""This template's worker with ordinary tasks."""
 
-from functools import cache
-from typing import Any
+from compare.systems.bodies import PLAIN, VARIANT
+from compare.systems.template import new_app
 
-from compare.systems import template_settings
-from compare.systems.bodies import PLAIN, URL
-from taskclient.client import TaskClient
-from workerkit.app import create_app
-from workerkit.settings import WorkerSettings
+if VARIANT == "database":
+    from compare.systems.template_database import visit
 
-
-def _name(body: str) -> str:
-    return f"app.tasks.bench.{body}"
-
-
-app = create_app("bench", WorkerSettings(), template_settings, tasks_package="")
-for _body, _function in PLAIN.items():
-    app.task(name=_name(_body), ignore_result=_body != "answer")(_function)
-
-
-@cache
-def _client() -> TaskClient:
-    return TaskClient(URL)
-
-
-def send(body: str, payload: dict[str, Any]) -> None:
-    """By `TaskClient.send_payload`, which `send` calls."""
-    _client().send_payload(_name(body), payload)
-
-
-def send_all(body: str, payloads: list[dict[str, Any]]) -> None:
-    """By `TaskClient.send_many`."""
-    ids = [payload["mark"] for payload in payloads] if body == "work" else None
-    _client().send_many(_name(body), payloads, task_ids=ids)
+    PLAIN["visit"] = visit
+app = new_app(PLAIN)

@@ -17,6 +17,7 @@ class Settings(StorageSettings):
     smtp_username: str | None = Field(None, description="log in with this name")
     smtp_password: SecretStr = Field(SecretStr(""), description="goes with SMTP_USERNAME")
     smtp_timeout_seconds: float = Field(10.0, description="for every step of the conversation")
+    smtp_connections: int = Field(10, ge=1, description="to the mail server at a time, from each process")
     smtp_ca_file: Path | None = Field(None, description="authorities to trust instead of the system's")
     mail_sender: str = Field("Acme <no-reply@example.com>", description="the From header")
     message_id_domain: str = Field("mail.example.com", description="the right half of every Message-ID")

@@ -111,7 +111,7 @@ class Stack:
             "FLOWER_PORT": str(self._flower_port),
             "FLOWER_PASSWORD": self.flower_password,
             "FLOWER_DB": str(self.folder / "flower.db"),
-            "HEALTH_FILE": str(self.folder / f"{name}.health.json"),
+            "HEALTH_FILE": str(self.folder / f"{name}.health"),
             "CELERYCONFIG_WORKER_CONCURRENCY": "2",
             **self._settings,
         }

@@ -34,7 +34,7 @@ class WorkerProcess(ManagedProcess):
         arguments: Sequence[str] = WORKER,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.health = folder / f"{arguments[0]}.health.json"
+        self.health = folder / f"{arguments[0]}.health"
         self.traces = folder / "traces"
         self.traces.mkdir(exist_ok=True)
         env = {

@@ -17,7 +17,8 @@ from kombu import Queue
 from taskclient.urls import is_amqp
 from workerkit import amqp, bootsteps, celery_settings, drain, failures, logs, task_logs
 from workerkit.defaults import DEFAULTS
-from workerkit.health import Health, health_file
+from workerkit.health import path as health_path
+from workerkit.health_file import Health
 from workerkit.routing import route_by_name
 from workerkit.settings import WorkerSettings
 from workerkit.startup import steps as startup
@@ -126,7 +127,7 @@ def _modules(package: str) -> tuple[str, ...]:
 
 
 def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> None:
-    health = Health(health_file())
+    health = Health(health_path())
     draining = drain.Drain(settings.task_drain_seconds, health)
     app.steps["worker"].add(drain.step(draining))
     app.steps["consumer"].add(bootsteps.connection_step(service, health, draining))

@@ -14,7 +14,8 @@ from taskclient.catalog import CatalogEntry, publish_catalog
 from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
 from workerkit.drain import Drain
-from workerkit.health import DISCONNECTED, DRAINING, READY, Health
+from workerkit.health import DISCONNECTED, DRAINING, READY
+from workerkit.health_file import Health
 from workerkit.timers import PAUSE_SECONDS, Repeated, drop_cancelled
 
 log = structlog.get_logger("worker")

@@ -16,7 +16,8 @@ from celery.apps.worker import on_cold_shutdown  # type: ignore[attr-defined]  #
 from celery.worker import state
 from kombu.exceptions import OperationalError
 
-from workerkit.health import DRAINING, Health
+from workerkit.health import DRAINING
+from workerkit.health_file import Health
 
 log = structlog.get_logger("worker")
 _LOOK_SECONDS = 0.1

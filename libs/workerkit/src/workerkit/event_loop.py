@@ -7,11 +7,12 @@ thread of its own; in the pool for coroutines it is the main thread's.
 import asyncio
 import atexit
 import contextlib
+import contextvars
 import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +20,7 @@ from celery import signals
 
 log = structlog.get_logger("worker")
 T = TypeVar("T")
+_MOST_BLOCKED = 16
 _CLEANUP_SECONDS = 5.0  # for a cancelled coroutine, and for what the loop does at its end
 
 
@@ -59,21 +61,25 @@ class MainLoop:
     Args:
         loop: it.
         run: waits for a coroutine on behalf of synchronous code that runs on the loop's own thread.
+        wait: the same for a future, and nothing ends that waiting early.
         may_run: whether it can do so where it is called.
-        may_pause: the same for a mere pause, which a coroutine's synchronous code may make as well.
+        may_pause: whether it can `wait`, or run a mere pause, which a coroutine's synchronous code may do as well.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         run: Callable[[Coroutine[Any, Any, Any]], Any],
+        wait: Callable[[Awaitable[Any]], Any],
         may_run: Callable[[], bool],
         may_pause: Callable[[], bool],
     ) -> None:
         self.at_end: list[Callable[[], Awaitable[None]]] = []
         self.thread = threading.current_thread()
         self.loop = loop
-        self._run, self._may_run, self.may_pause = run, may_run, may_pause
+        self._run, self._wait, self._may_run, self.may_pause = run, wait, may_run, may_pause
+        # Its own: in the loop's, calls that wait for Redis would keep those that ask the DNS from theirs.
+        self._threads = ThreadPoolExecutor(_MOST_BLOCKED, "blocked")
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None) -> T:
         """Run a coroutine for a caller on this thread."""
@@ -82,6 +88,12 @@ class MainLoop:
         if not self.loop.is_running():
             return self.loop.run_until_complete(coroutine)
         result: T = self._run(coroutine)
+        return result
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function in a thread for a caller on this one."""
+        context = contextvars.copy_context()
+        result: T = self._wait(self.loop.run_in_executor(self._threads, context.run, function))
         return result
 
     def may_run(self) -> bool:
@@ -93,6 +105,7 @@ class MainLoop:
         for hook in reversed(self.at_end):
             with contextlib.suppress(TimeoutError):
                 self.loop.run_until_complete(asyncio.wait_for(hook(), _CLEANUP_SECONDS))
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 _lock = threading.Lock()
@@ -154,6 +167,25 @@ def pause(seconds: float) -> None:
         _current.run(asyncio.sleep(seconds), None)
     else:
         time.sleep(seconds)
+
+
+def call_blocking(function: Callable[[], T]) -> T:
+    """Call a function that blocks; where that would keep the event loop from everything else, in a thread.
+
+    The waiting for it is not ended by a soft time limit, nor by `revoke`.
+
+    Args:
+        function: sees the caller's context variables.
+
+    Returns:
+        What it returned.
+
+    Raises:
+        Exception: what it raised.
+    """
+    if isinstance(_current, MainLoop) and on_event_loop() and _current.may_pause():
+        return _current.call(function)
+    return function()
 
 
 def adopt(loop: MainLoop) -> None:

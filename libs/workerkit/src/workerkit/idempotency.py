@@ -19,8 +19,10 @@ import json
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, repeat
 from typing import Any, NoReturn
 
@@ -31,7 +33,7 @@ from celery.exceptions import Ignore, Retry
 
 from taskclient.message import IDEMPOTENCY_HEADER, MAX_KEY_LENGTH
 from workerkit.broker import broker_client
-from workerkit.event_loop import pause
+from workerkit.event_loop import call_blocking
 
 log = structlog.get_logger("task")
 PREFIX = "workerkit:idempotency:"
@@ -157,7 +159,7 @@ class _Claim:
             result = run()
         except BaseException as error:
             self._ended.set()
-            renewing.join()  # or it might claim the key again after it was freed
+            call_blocking(renewing.join)  # or it might claim the key again after it was freed
             self._leave(error)
             raise
         # The effect is there, and without its record it would happen again: so this waits for Redis as long as it
@@ -225,10 +227,10 @@ def _patiently(ask: Callable[[], Any]) -> Any:
     pauses = chain(_PAUSES, repeat(_PAUSES[-1]))
     while True:
         try:
-            return ask()
+            return call_blocking(ask)
         except redis.RedisError as error:
             log.warning("waiting for Redis, which has the idempotency keys", error=str(error))
-            pause(next(pauses))
+            call_blocking(partial(time.sleep, next(pauses)))  # a soft limit is not to end it: see `hold`
 
 
 def _seconds_until(when: Any) -> float:

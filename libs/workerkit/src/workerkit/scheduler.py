@@ -8,7 +8,8 @@ from redbeat import RedBeatScheduler
 from redbeat.schedulers import acquire_distributed_beat_lock
 from redis.exceptions import LockNotOwnedError
 
-from workerkit.health import READY, STARTING, Health, health_file
+from workerkit.health import READY, STARTING, path
+from workerkit.health_file import Health
 
 log = structlog.get_logger("beat")
 
@@ -17,7 +18,7 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]  # redbeat publishes no
     """Ready while it ticks; a second beat that waits for the lock stays in phase starting."""
 
     def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
-        self._health = Health(health_file())
+        self._health = Health(path())
         self._health.start()
         self._ready = False
         super().__init__(app, *args, **kwargs)

@@ -429,16 +429,30 @@ def test_a_silent_broker_does_not_keep_the_event_loop(own_valkey: Valkey, start:
     with TaskClient(own_valkey.url) as client:
         handle = client.send(f"{TASK}tick", name="tick", seconds=8)
         push(own_valkey, 20, seconds=1.5)  # they finish while it is silent
-        named = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=1.5) for n in range(10)]
-        wait_for(lambda: all(worker.trace(name) == ["start"] for name in ("tick", *(f"n{n}" for n in range(10)))))
+        names = [f"n{n}" for n in range(10)]
+        named = [client.send(f"{TASK}sleep", name=name, seconds=1.5, idempotency_key=name) for name in names]
+        wait_for(lambda: all(worker.trace(name) == ["start"] for name in ("tick", *names)))
         os.kill(own_valkey.pid, signal.SIGSTOP)
         time.sleep(3.5)  # longer than it waits for one answer
         os.kill(own_valkey.pid, signal.SIGCONT)
         assert handle.result(30) < 0.6  # one answer takes a second
-        assert [other.result(30) for other in named] == [f"n{n}" for n in range(10)]
+        assert [other.result(30) for other in named] == names
         wait_for(lambda: settled(own_valkey), seconds=40)
-        assert all(worker.trace(f"n{n}") == ["start", "end"] for n in range(10))
+        assert all(worker.trace(name) == ["start", "end"] for name in names)
         assert runs(worker) == Counter(range(20))
+
+
+def test_no_soft_limit_ends_the_waiting_for_the_record_of_an_effect(own_valkey: Valkey, start: Start) -> None:
+    worker = start(own_valkey, CELERYCONFIG_TASK_SOFT_TIME_LIMIT="2")
+    with TaskClient(own_valkey.url) as client:
+        handle = client.send(f"{TASK}sleep", name="effect", seconds=1, idempotency_key="effect")
+        wait_for(lambda: worker.trace("effect") == ["start"])
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        time.sleep(8)  # it has asked more than once
+        os.kill(own_valkey.pid, signal.SIGCONT)
+        assert handle.result(40) == "effect"
+        wait_for(lambda: settled(own_valkey), seconds=40)
+        assert worker.trace("effect") == ["start", "end"]
 
 
 def test_lost_connections_rerun_nothing(valkey: Valkey, start: Start, client: TaskClient) -> None:

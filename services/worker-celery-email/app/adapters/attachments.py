@@ -1,5 +1,6 @@
 """Fetches files from storage to be attached to a mail, checked against their references."""
 
+import asyncio
 import mimetypes
 from pathlib import PurePosixPath
 
@@ -21,16 +22,19 @@ class StorageAttachments:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def fetch(self, file: StoredFile) -> Attachment:
-        """Reads one file.
+    async def fetch(self, file: StoredFile) -> Attachment:
+        """Reads one file, in a thread: no storage is asked by coroutines.
 
         Raises:
             PermanentError: it is missing, or not what the reference says.
             TransientError: the storage is away.
         """
-        content = Storage(self._url).read(file)
+        content = await asyncio.to_thread(self._read, file)
         name = PurePosixPath(file.path).name
         return Attachment(filename=name, content_type=_content_type(name), content=content)
+
+    def _read(self, file: StoredFile) -> bytes:
+        return Storage(self._url).read(file)
 
 
 def _content_type(name: str) -> str:

@@ -1,17 +1,30 @@
 """Hands a mail to an SMTP server: to all recipients or to none."""
 
+import asyncio
 import smtplib
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP as ASCII
+from email.policy import SMTPUTF8
 from pathlib import Path
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
 
 from workerkit.errors import PermanentError, TransientError
 
 _ACCEPTED = range(200, 300)
 _REFUSED_FOR_GOOD = range(500, 600)  # any other refusal may change by asking again
+_CANCELLED_SECONDS = 1.0  # to say goodbye in; a revoked task is given 2 s
 
 
 class SmtpMailer:
@@ -25,6 +38,7 @@ class SmtpMailer:
         password: goes with `username`, and into no error.
         timeout_seconds: for every step of the conversation.
         ca_file: PEM file with the authorities to trust instead of the system's.
+        connections: at a time; a mail waits for one, as servers refuse those who come with hundreds.
     """
 
     def __init__(
@@ -37,16 +51,19 @@ class SmtpMailer:
         password: str | None = None,
         timeout_seconds: float = 10.0,
         ca_file: Path | None = None,
+        connections: int = 10,
     ) -> None:
         self._host, self._port, self._timeout = host, port, timeout_seconds
         self._username, self._password = username, password or ""
         self._tls = ssl.create_default_context(cafile=ca_file) if starttls else None
+        self._free = asyncio.Semaphore(connections)
+        self._own_name: str | None = None
 
-    def deliver(self, message: EmailMessage, recipients: Sequence[str]) -> None:
+    async def deliver(self, message: EmailMessage, recipients: Sequence[str]) -> None:
         """Sends the message to all recipients, or to none if the server refuses one of them.
 
-        So a retry reaches nobody twice, except when the connection breaks between the server's acceptance
-        and its answer: the two copies then have the same Message-ID.
+        So a retry reaches nobody twice, except when the connection breaks, or the task's soft time limit is over,
+        between the server's acceptance and its answer: the two copies then have the same Message-ID.
 
         Args:
             message: complete, with its headers; the envelope's sender is the address in From.
@@ -57,79 +74,123 @@ class SmtpMailer:
             TransientError: refused with 4xx, or the server is away, hangs or breaks off.
         """
         try:
-            self._converse(message, recipients)
-        except OSError as error:  # smtplib's errors are OSErrors too
+            async with self._free:
+                await self._converse(message, recipients)
+        except (OSError, SMTPException) as error:
             raise _meaning(error, f"Mail server {self._host}:{self._port}") from error
 
-    def _converse(self, message: EmailMessage, recipients: Sequence[str]) -> None:
-        smtp = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+    async def _converse(self, message: EmailMessage, recipients: Sequence[str]) -> None:
+        smtp, patience = await self._client(), self._timeout
         try:
-            if self._tls:
-                smtp.starttls(context=self._tls)
+            await smtp.connect()
             if self._username:
-                self._login(smtp, self._username)
-            smtp.ehlo_or_helo_if_needed()
-            _hand_over(smtp, message, recipients)
+                await self._login(smtp, self._username)
+            await _hand_over(smtp, message, recipients)
+        except asyncio.CancelledError:
+            patience = min(patience, _CANCELLED_SECONDS)
+            raise
         finally:
-            _leave(smtp)
+            await _leave(smtp, patience)
 
-    def _login(self, smtp: smtplib.SMTP, username: str) -> None:
-        hint = "check SMTP_USERNAME and SMTP_PASSWORD"
+    async def _client(self) -> SMTP:
+        if self._own_name is None:
+            # It asks the DNS, and knows what to say instead of a name without a dot, which some servers refuse.
+            self._own_name = await asyncio.to_thread(lambda: smtplib.SMTP().local_hostname)
+        return SMTP(
+            hostname=self._host,
+            port=self._port,
+            local_hostname=self._own_name,
+            timeout=self._timeout,
+            start_tls=self._tls is not None,
+            tls_context=self._tls,
+        )
+
+    async def _login(self, smtp: SMTP, username: str) -> None:
         try:
-            smtp.login(username, self._password)
-        except smtplib.SMTPAuthenticationError as error:
-            what = f"Mail server {self._host}:{self._port} refused the login ({error.smtp_code}): {hint}"
-            raise _refusal(error.smtp_code, what) from error
-        except UnicodeError:  # its args hold the password: it must not travel on as the cause
-            raise PermanentError(f"SMTP logins are sent as ASCII: {hint} for other letters") from None
+            await smtp.login(username, self._password)
+        except SMTPAuthenticationError as error:
+            hint = "check SMTP_USERNAME and SMTP_PASSWORD"
+            what = f"Mail server {self._host}:{self._port} refused the login ({error.code}): {hint}"
+            raise _refusal(error.code, what) from error
 
 
-def _hand_over(smtp: smtplib.SMTP, message: EmailMessage, recipients: Sequence[str]) -> None:
+async def _hand_over(smtp: SMTP, message: EmailMessage, recipients: Sequence[str]) -> None:
     sender = message["From"].addresses[0].addr_spec
     international = not "".join([sender, *recipients, message.get("Reply-To", "")]).isascii()
-    if international and not smtp.has_extn("smtputf8"):
+    if international:
+        await _require_smtputf8(smtp, recipients)
+    encoding = "utf-8" if international else "ascii"
+    await smtp.mail(sender, options=["SMTPUTF8"] if international else [], encoding=encoding)
+    await _name_recipients(smtp, recipients, encoding)
+    policy = SMTPUTF8 if international else ASCII
+    await _send_content(smtp, await asyncio.to_thread(message.as_bytes, policy=policy))
+
+
+async def _require_smtputf8(smtp: SMTP, recipients: Sequence[str]) -> None:
+    if smtp.is_ehlo_or_helo_needed:
+        await smtp.ehlo()
+    if not smtp.supports_extension("smtputf8"):
         raise PermanentError(f"The mail server takes ASCII addresses only (no SMTPUTF8): {list(recipients)}")
-    _check(smtp.mail(sender, ["SMTPUTF8"] if international else []), f"Sender {sender} was refused")
-    _name_recipients(smtp, recipients)
-    content = message.as_bytes(policy=SMTPUTF8 if international else SMTP)
-    _check(smtp.data(content), "The mail server refused the mail's content")
 
 
-def _name_recipients(smtp: smtplib.SMTP, recipients: Sequence[str]) -> None:
+async def _name_recipients(smtp: SMTP, recipients: Sequence[str], encoding: str) -> None:
     """Names all recipients before any content: a conversation that ends before DATA sends nothing."""
-    codes = {address: smtp.rcpt(address)[0] for address in recipients}
-    refused = {address: code for address, code in codes.items() if code not in _ACCEPTED}
+    refused: dict[str, int] = {}
+    for address in recipients:
+        try:
+            await smtp.rcpt(address, encoding=encoding)
+        except SMTPRecipientRefused as error:
+            if error.code not in _ACCEPTED:
+                refused[address] = error.code
     if refused:
         listing = ", ".join(f"{address} ({code})" for address, code in refused.items())
         raise _refusal(max(refused.values()), f"Sent to nobody, because of refused recipients: {listing}")
 
 
-def _leave(smtp: smtplib.SMTP) -> None:
+async def _send_content(smtp: SMTP, content: bytes) -> None:
+    transport = smtp.transport
+    try:
+        await smtp.data(content)
+    except SMTPResponseException:
+        raise
+    except BaseException:
+        # What is still in its buffer would be sent all the same, and taken, when the mail is about to be sent again.
+        _abort(transport)
+        raise
+
+
+async def _leave(smtp: SMTP, seconds: float) -> None:
     """Says QUIT, and lets it fail: a mail answered with 250 is sent, and an earlier error says more."""
-    with suppress(OSError):
-        smtp.quit()
-    smtp.close()
+    transport = smtp.transport
+    try:
+        await smtp.quit(timeout=seconds)
+    except (OSError, SMTPException, asyncio.CancelledError):  # cancelled here, all is done that was to be done
+        _abort(transport)
+    finally:
+        smtp.close()
 
 
-def _check(answer: tuple[int, bytes], what: str) -> None:
-    code, reply = answer
-    if code not in _ACCEPTED:
-        raise _refusal(code, f"{what}: {code} {reply.decode(errors='replace')[:200]}")
+def _abort(transport: asyncio.BaseTransport | None) -> None:
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 def _refusal(code: int, what: str) -> PermanentError | TransientError:
     return PermanentError(what) if code in _REFUSED_FOR_GOOD else TransientError(what)
 
 
-def _meaning(error: OSError, server: str) -> PermanentError | TransientError:
-    """Sorts what smtplib and the socket raise into the two kinds of failure."""
+def _meaning(error: Exception, server: str) -> PermanentError | TransientError:
+    """Sorts what aiosmtplib and the socket raise into the two kinds of failure."""
     match error:
         case ssl.SSLCertVerificationError():
             hint = "correct SMTP_HOST, or name the authority that signed it in SMTP_CA_FILE"
             return PermanentError(f"{server} is not trusted ({error.verify_message}): {hint}")
-        case smtplib.SMTPResponseException(smtp_code=code):
-            return _refusal(code, f"{server} refused the conversation: {error}")
-        case smtplib.SMTPException() if not isinstance(error, smtplib.SMTPServerDisconnected):
+        case SMTPResponseException(code=code):
+            reply = error.message.encode(errors="replace").decode()  # it may hold bytes that are no text
+            return _refusal(code, f"{server} refused ({type(error).__name__}): {code} {reply[:200]}")
+        case SMTPServerDisconnected() | SMTPConnectError() | SMTPTimeoutError():
+            return TransientError(f"{server} is away: {type(error.__cause__ or error).__name__}: {error}")
+        case SMTPException():
             hint = "correct SMTP_HOST and SMTP_PORT, or switch off SMTP_STARTTLS or SMTP_USERNAME"
             return PermanentError(f"{server} lacks what is required of it ({error}): {hint}")
         case _:

@@ -17,13 +17,14 @@ class HttpUserDirectory:
 
     Args:
         base_url: for instance https://users.internal/users, with or without a slash at its end.
+        client: asks it; belongs to the event loop, and whoever made it closes it.
         timeout_seconds: for connecting, and for every wait for data.
     """
 
-    def __init__(self, base_url: str, timeout_seconds: float = 5.0) -> None:
-        self._base_url, self._timeout = base_url.rstrip("/"), timeout_seconds
+    def __init__(self, base_url: str, client: httpx.AsyncClient, timeout_seconds: float = 5.0) -> None:
+        self._base_url, self._client, self._timeout = base_url.rstrip("/"), client, timeout_seconds
 
-    def address_of(self, user_id: int) -> str:
+    async def address_of(self, user_id: int) -> str:
         """Returns the user's mail address.
 
         Raises:
@@ -32,7 +33,7 @@ class HttpUserDirectory:
         """
         url = f"{self._base_url}/{user_id}"
         try:
-            response = httpx.get(url, timeout=self._timeout)
+            response = await self._client.get(url, timeout=self._timeout)
         except httpx.TransportError as error:
             raise TransientError(f"User directory {url} is away: {type(error).__name__}: {error}") from error
         if response.is_server_error or response.status_code in _BUSY:

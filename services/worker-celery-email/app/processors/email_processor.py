@@ -1,33 +1,37 @@
 """Builds a mail and has it delivered, with a Message-ID that stays the same when a task runs again."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import localtime
+from functools import partial
 from typing import Protocol
 
 from app.messages import Attachment, EmailReceipt, OutgoingEmail
 from workerkit.errors import PermanentError
 from workerkit.storage import StoredFile
 
-# Not every server takes 8-bit text, and smtplib does not ask; quoted-printable and base64 pass everywhere.
+# Not every server takes 8-bit text, and the mailer does not ask; quoted-printable and base64 pass everywhere.
 _POLICY = SMTP.clone(cte_type="7bit")
 _SAFE_KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
+_LARGE_BYTES = 500_000
 
 
 class Mailer(Protocol):
     """Delivers a mail to all recipients or to none."""
 
-    def deliver(self, message: EmailMessage, recipients: Sequence[str]) -> None:
+    async def deliver(self, message: EmailMessage, recipients: Sequence[str]) -> None:
         """Raises PermanentError or TransientError when nobody got the mail."""
 
 
 class Attachments(Protocol):
     """Fetches files to attach."""
 
-    def fetch(self, file: StoredFile) -> Attachment:
+    async def fetch(self, file: StoredFile) -> Attachment:
         """Raises PermanentError or TransientError when the file cannot be had."""
 
 
@@ -53,8 +57,9 @@ class EmailProcessor:
     ) -> None:
         self._mailer, self._sender, self._domain = mailer, sender, message_id_domain
         self._attachments, self._max_attachment_bytes = attachments, max_attachment_bytes
+        self._large = asyncio.Lock()  # in memory such a mail is there several times: read, encoded, on its way
 
-    def send(self, email: OutgoingEmail, key: str) -> EmailReceipt:
+    async def send(self, email: OutgoingEmail, key: str) -> EmailReceipt:
         """Sends one mail.
 
         Args:
@@ -68,12 +73,20 @@ class EmailProcessor:
         """
         message_id = f"<{_safe(key)}@{self._domain}>"
         recipients = list(dict.fromkeys([email.to, *email.cc]))
-        attachments = self._fetched(email.attachments)
-        self._mailer.deliver(self._message(email, message_id, attachments), recipients)
+        async with self._room(email.attachments):
+            await self._mailer.deliver(await self._composed(email, message_id), recipients)
         return EmailReceipt(message_id=message_id, recipients=recipients)
 
-    def _fetched(self, files: Sequence[StoredFile]) -> list[Attachment]:
-        size = sum(file.size for file in files)
+    async def _composed(self, email: OutgoingEmail, message_id: str) -> EmailMessage:
+        attachments = await self._fetched(email.attachments)
+        compose = partial(self._message, email, message_id, attachments)
+        return await asyncio.to_thread(compose) if attachments else compose()
+
+    def _room(self, files: Sequence[StoredFile]) -> AbstractAsyncContextManager[None]:
+        return self._large if _size(files) > _LARGE_BYTES else nullcontext()
+
+    async def _fetched(self, files: Sequence[StoredFile]) -> list[Attachment]:
+        size = _size(files)
         if size > self._max_attachment_bytes:
             raise PermanentError(
                 f"the attachments have {size:,} bytes and a mail takes {self._max_attachment_bytes:,}: send links to "
@@ -81,7 +94,7 @@ class EmailProcessor:
             )
         if files and self._attachments is None:
             raise PermanentError("this processor was made without a storage to fetch attachments from")
-        return [self._attachments.fetch(file) for file in files] if self._attachments else []
+        return [await self._attachments.fetch(file) for file in files] if self._attachments else []
 
     def _message(self, email: OutgoingEmail, message_id: str, attachments: Sequence[Attachment]) -> EmailMessage:
         message = EmailMessage(policy=_POLICY)
@@ -98,6 +111,10 @@ class EmailProcessor:
             kind, _, subtype = attachment.content_type.partition("/")
             message.add_attachment(attachment.content, maintype=kind, subtype=subtype, filename=attachment.filename)
         return message
+
+
+def _size(files: Sequence[StoredFile]) -> int:
+    return sum(file.size for file in files)
 
 
 def _safe(key: str) -> str:

@@ -18,7 +18,7 @@ class NotificationProcessor:
     def __init__(self, emails: EmailProcessor, *, product: str, channels: Channels) -> None:
         self._emails, self._product, self._channels = emails, product, channels
 
-    def send(self, channel: str, subject: str, message: str, key: str) -> EmailReceipt:
+    async def send(self, channel: str, subject: str, message: str, key: str) -> EmailReceipt:
         """Notifies a channel; its first address is To, the others are Cc.
 
         Args:
@@ -34,7 +34,7 @@ class NotificationProcessor:
         to, *cc = self._addresses_of(channel)
         rendered = render("notification", subject=subject, message=message, channel=channel, product=self._product)
         mail = OutgoingEmail(to=to, cc=cc, subject=rendered.subject, body=rendered.text, html=rendered.html)
-        return self._emails.send(mail, key)
+        return await self._emails.send(mail, key)
 
     def _addresses_of(self, channel: str) -> list[str]:
         if channel not in self._channels:

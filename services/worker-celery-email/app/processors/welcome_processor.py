@@ -11,7 +11,7 @@ from workerkit.errors import PermanentError
 class UserDirectory(Protocol):
     """Knows users' mail addresses."""
 
-    def address_of(self, user_id: int) -> str:
+    async def address_of(self, user_id: int) -> str:
         """Raises PermanentError for an unknown user, TransientError while it cannot tell."""
 
 
@@ -27,7 +27,7 @@ class WelcomeProcessor:
     def __init__(self, emails: EmailProcessor, *, product: str, directory: UserDirectory | None = None) -> None:
         self._emails, self._product, self._directory = emails, product, directory
 
-    def send(self, user: str | int, name: str, key: str) -> EmailReceipt:
+    async def send(self, user: str | int, name: str, key: str) -> EmailReceipt:
         """Sends the welcome mail to one user.
 
         Args:
@@ -40,14 +40,14 @@ class WelcomeProcessor:
             TransientError: the directory or the mail server is away.
         """
         subject, text, html = render("welcome", name=name, product=self._product)
-        mail = OutgoingEmail(to=self._address_of(user), subject=subject, body=text, html=html)
-        return self._emails.send(mail, key)
+        mail = OutgoingEmail(to=await self._address_of(user), subject=subject, body=text, html=html)
+        return await self._emails.send(mail, key)
 
-    def _address_of(self, user: str | int) -> str:
+    async def _address_of(self, user: str | int) -> str:
         if isinstance(user, str):
             return user
         if self._directory is None:
             raise PermanentError(
                 f"No directory to look up user {user} in: pass the mail address or set USER_DIRECTORY_URL"
             )
-        return self._directory.address_of(user)
+        return await self._directory.address_of(user)

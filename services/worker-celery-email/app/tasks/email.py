@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
 
+import httpx
 from pydantic import Field
 
 from app.adapters.attachments import StorageAttachments
@@ -15,13 +16,14 @@ from app.messages import MAX_ATTACHMENTS, Address, Body, EmailReceipt, Name, Not
 from app.processors.email_processor import EmailProcessor
 from app.processors.notification_processor import NotificationProcessor
 from app.processors.welcome_processor import WelcomeProcessor
+from workerkit.event_loop import at_loop_end
 from workerkit.idempotency import call_key
 from workerkit.storage import StoredFile
 
 
 # A mail cannot be taken back, so these are idempotent: once handed to the server, a call never sends it again.
 @app.task(bind=True, name="app.tasks.email.send_email", idempotent=True)
-def send_email(
+async def send_email(
     self: Any,
     to: Address,
     subject: Subject,
@@ -35,23 +37,24 @@ def send_email(
     email = OutgoingEmail(
         to=to, subject=subject, body=body, html=html, cc=list(cc), reply_to=reply_to, attachments=list(attachments)
     )
-    return email_processor().send(email, key=call_key(self))
+    return await email_processor().send(email, key=call_key(self))
 
 
 @app.task(bind=True, name="app.tasks.email.send_welcome_email", idempotent=True)
-def send_welcome_email(self: Any, user: int | Address, name: Name) -> EmailReceipt:
+async def send_welcome_email(self: Any, user: int | Address, name: Name) -> EmailReceipt:
     """Welcome a new user, named by mail address or by the id to look up."""
-    directory = HttpUserDirectory(settings.user_directory_url) if settings.user_directory_url else None
-    processor = WelcomeProcessor(email_processor(), product=settings.product_name, directory=directory)
-    return processor.send(user, name, key=call_key(self))
+    processor = WelcomeProcessor(email_processor(), product=settings.product_name, directory=user_directory())
+    return await processor.send(user, name, key=call_key(self))
 
 
 @app.task(bind=True, name="app.tasks.email.send_notification", idempotent=True)
-def send_notification(self: Any, channel: str, message: Notice, subject: Subject = "Notification") -> EmailReceipt:
+async def send_notification(
+    self: Any, channel: str, message: Notice, subject: Subject = "Notification"
+) -> EmailReceipt:
     """Notify everybody who listens to a channel, such as "ops"."""
     channels = settings.notification_channels
     processor = NotificationProcessor(email_processor(), product=settings.product_name, channels=channels)
-    return processor.send(channel, subject, message, key=call_key(self))
+    return await processor.send(channel, subject, message, key=call_key(self))
 
 
 @cache
@@ -65,6 +68,7 @@ def email_processor() -> EmailProcessor:
         password=settings.smtp_password.get_secret_value(),
         timeout_seconds=settings.smtp_timeout_seconds,
         ca_file=settings.smtp_ca_file,
+        connections=settings.smtp_connections,
     )
     return EmailProcessor(
         mailer,
@@ -73,3 +77,13 @@ def email_processor() -> EmailProcessor:
         attachments=StorageAttachments(settings.storage_url),
         max_attachment_bytes=settings.mail_max_attachment_bytes,
     )
+
+
+@cache
+def user_directory() -> HttpUserDirectory | None:
+    """The directory of this process, on the configured service; None if there is none to ask."""
+    if not settings.user_directory_url:
+        return None
+    client = httpx.AsyncClient()
+    at_loop_end(client.aclose)
+    return HttpUserDirectory(settings.user_directory_url, client)

@@ -1,11 +1,15 @@
 """Real servers on this machine: aiosmtpd in a thread, and a server that speaks a script and then falls silent."""
 
+import asyncio
 import contextlib
 import datetime
 import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -14,22 +18,48 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from devstack.valkey import Valkey
+from devstack.worker import WORKER, WorkerProcess
+from taskclient.client import TaskClient
+
+SERVICE = Path(__file__).parents[2]
+_ONE_PROCESS = {"CELERYCONFIG_WORKER_CONCURRENCY": "1"}  # as the service itself has it
+
 
 class Mailbox:
-    """Keeps every mail it takes; `refuse` maps an address to the server's answer, `answer` is the one to DATA."""
+    """Keeps every mail it takes; `refuse` maps an address to the server's answer, `answer` is the one to DATA.
+
+    `rcpt_seconds` and `data_seconds` pass before these answers; `open` are the conversations, `most_open` how many of
+    them there were at a time.
+    """
 
     def __init__(self):
         self.mails = []
         self.refuse = {}
         self.answer = "250 OK"
+        self.rcpt_seconds = self.data_seconds = 0
+        self.open, self.most_open, self.quits = set(), 0, 0
+
+    async def handle_EHLO(self, _server, session, _envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
+        session.host_name = hostname
+        self.open.add(session.peer)
+        self.most_open = max(self.most_open, len(self.open))
+        return responses
+
+    async def handle_QUIT(self, _server, session, _envelope):  # noqa: N802 - aiosmtpd's name
+        self.open.discard(session.peer)
+        self.quits += 1
+        return "221 Bye"
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802 - aiosmtpd's name
+        await asyncio.sleep(self.rcpt_seconds)
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802 - aiosmtpd's name
+        await asyncio.sleep(self.data_seconds)
         if self.answer.startswith("250"):
             self.mails.append(envelope)
         return self.answer
@@ -124,7 +154,7 @@ def _speak(listener, answers, wait_for):
     client, _ = listener.accept()
     with client, client.makefile("rb") as lines:
         for answer in answers:
-            client.sendall(answer.encode() + b"\r\n")
+            client.sendall(answer.encode(errors="surrogateescape") + b"\r\n")
             line = lines.readline()
             while answer.startswith("354") and line not in (b".\r\n", b""):
                 line = lines.readline()
@@ -137,3 +167,29 @@ def closed_port():
     """A port where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+@pytest.fixture
+def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path):
+    """Starts the service's worker on a mail server, with more settings."""
+    port = serve()
+    started: list[WorkerProcess] = []
+
+    def start_worker(**more: str) -> WorkerProcess:
+        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port), "SMTP_STARTTLS": "false", **_ONE_PROCESS, **more}
+        options: dict[str, Any] = {"folder": tmp_path, "arguments": WORKER, "settings": settings}
+        process = WorkerProcess(valkey, SERVICE, "app.celery_app", **options)
+        started.append(process)
+        process.start()
+        process.wait_ready()
+        return process
+
+    yield start_worker
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def client(valkey: Valkey):
+    with TaskClient(valkey.url) as connected:
+        yield connected

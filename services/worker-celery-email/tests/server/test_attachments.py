@@ -1,5 +1,6 @@
 """Attachments from a real folder to a real mail server."""
 
+import asyncio
 import email
 import email.policy
 
@@ -23,7 +24,8 @@ def storage(tmp_path):
 
 @pytest.fixture
 def fetch(tmp_path):
-    return StorageAttachments(f"file://{tmp_path}/files").fetch
+    stored = StorageAttachments(f"file://{tmp_path}/files")
+    return lambda file: asyncio.run(stored.fetch(file))
 
 
 def test_a_mail_brings_the_files_byte_for_byte(serve, mailbox, storage, tmp_path):
@@ -32,7 +34,7 @@ def test_a_mail_brings_the_files_byte_for_byte(serve, mailbox, storage, tmp_path
     stored = StorageAttachments(f"file://{tmp_path}/files")
     options = {"sender": "hello@acme.example", "message_id_domain": "acme.example", "attachments": stored}
     mail = OutgoingEmail(to="ada@example.com", subject="Report", body="Hello\n", attachments=files)
-    EmailProcessor(mailer, **options).send(mail, "k1")
+    asyncio.run(EmailProcessor(mailer, **options).send(mail, "k1"))
     [envelope] = mailbox.mails
     received = email.message_from_bytes(envelope.content, policy=email.policy.default)
     parts = {part.get_filename(): part for part in received.iter_attachments()}

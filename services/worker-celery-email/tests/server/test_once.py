@@ -1,50 +1,22 @@
 """A mail is sent once, by a real worker: whoever calls again, whatever is delivered again, and where that ends."""
 
+import asyncio
 import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections import Counter
 from email import message_from_bytes
-from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
-from devstack.worker import WORKER, WorkerProcess
 from taskclient.client import TaskClient
 
-SERVICE = Path(__file__).parents[2]
 SEND, WELCOME = "app.tasks.email.send_email", "app.tasks.email.send_welcome_email"
 MAIL = {"to": "ada@example.com", "subject": "Hello", "body": "x"}
-
-
-@pytest.fixture
-def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path):
-    port = serve()
-    started: list[WorkerProcess] = []
-
-    def start_worker() -> WorkerProcess:
-        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port), "SMTP_STARTTLS": "false"}
-        options: dict[str, Any] = {"folder": tmp_path, "arguments": WORKER, "settings": settings}
-        process = WorkerProcess(valkey, SERVICE, "app.celery_app", **options)
-        started.append(process)
-        process.start()
-        process.wait_ready()
-        return process
-
-    yield start_worker
-    for process in started:
-        process.stop()
-
-
-@pytest.fixture
-def client(valkey: Valkey):
-    with TaskClient(valkey.url) as connected:
-        yield connected
 
 
 def message_ids(mailbox: Any) -> list[str]:
@@ -102,3 +74,56 @@ def test_of_fifty_equal_calls_at_once_one_sends(start, client: TaskClient, mailb
     handles = [client.send_payload(SEND, MAIL, idempotency_key="fifty") for _ in range(50)]
     assert len({json.dumps(handle.result(60)) for handle in handles}) == 1
     wait_for(lambda: len(mailbox.mails) == 1)
+
+
+def test_fifty_mails_to_a_slow_server_go_side_by_side_over_as_many_connections_as_allowed(
+    start, client: TaskClient, mailbox: Any
+):
+    mailbox.data_seconds = 0.5
+    start(SMTP_CONNECTIONS="7")
+    for handle in client.send_many(SEND, [MAIL] * 50):
+        handle.result(60)
+    assert len(mailbox.mails) == 50
+    assert 1 < mailbox.most_open <= 7
+
+
+def test_a_worker_killed_in_the_middle_of_fifty_mails_loses_none(start, client: TaskClient, mailbox: Any):
+    worker = start(TASK_LEASE_SECONDS="3")
+    killed, keep = threading.Event(), mailbox.handle_DATA
+
+    async def keep_and_kill(*arguments: Any) -> str:
+        answer = await keep(*arguments)
+        if len(mailbox.mails) >= 20 and not killed.is_set():
+            killed.set()
+            parent = psutil.Process(worker.pid)
+            for process in (*parent.children(recursive=True), parent):
+                process.kill()
+        return str(answer)
+
+    mailbox.handle_DATA = keep_and_kill
+    handles = client.send_many(SEND, [MAIL] * 50)
+    assert killed.wait(60)
+    assert len(mailbox.mails) < 50
+    start()
+    receipts = [handle.result(90)["message_id"] for handle in handles]
+    copies = Counter(message_ids(mailbox))
+    assert copies.keys() == set(receipts)
+    assert len(copies) == 50
+    assert max(copies.values()) <= 2  # and only of those that it had in hand
+    assert copies.total() <= 50 + 20
+
+
+def test_at_its_soft_limit_a_task_ends_the_conversation_and_the_retry_sends_the_mail(
+    start, client: TaskClient, mailbox: Any
+):
+    slow, accept = [2.0], mailbox.handle_RCPT
+
+    async def accept_slowly_once(*arguments: Any) -> str:
+        await asyncio.sleep(slow.pop() if slow else 0)
+        return str(await accept(*arguments))
+
+    mailbox.handle_RCPT = accept_slowly_once
+    start(CELERYCONFIG_TASK_SOFT_TIME_LIMIT="1")
+    receipt = client.send_payload(SEND, MAIL).result(60)
+    assert message_ids(mailbox) == [receipt["message_id"]]
+    wait_for(lambda: mailbox.quits == 2)

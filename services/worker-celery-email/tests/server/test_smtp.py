@@ -1,14 +1,20 @@
 """The SMTP adapter against servers that take, refuse, hang and break off."""
 
+import asyncio
+import contextlib
 import email
 import email.policy
+import socket
+import threading
 import time
+from email.message import EmailMessage
 
 import pytest
 
 from app.adapters.smtp import SmtpMailer
 from app.messages import OutgoingEmail
 from app.processors.email_processor import EmailProcessor
+from devstack.waiting import wait_for
 from workerkit.errors import PermanentError, TransientError
 
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
@@ -20,7 +26,7 @@ def send(port, *, key="k1", starttls=False, mail=None, **options):
     mailer = SmtpMailer("127.0.0.1", port, starttls=starttls, **options)
     processor = EmailProcessor(mailer, sender="Acme <hello@acme.example>", message_id_domain="acme.example")
     fields = {"to": ADA, "subject": "Hello", "body": SECRET_BODY} | (mail or {})
-    return processor.send(OutgoingEmail(**fields), key)
+    return asyncio.run(processor.send(OutgoingEmail(**fields), key))
 
 
 def received(mailbox):
@@ -127,9 +133,81 @@ def test_a_server_that_closes_the_connection(recite, said):
 @pytest.mark.parametrize("said", [0, 1, 5])
 def test_a_server_that_hangs(recite, said):
     begin = time.monotonic()
-    with pytest.raises(TransientError, match="timed out"):
+    with pytest.raises(TransientError, match="Timed out"):
         send(recite(*["220 hi", EHLO, OK, OK, GO][:said], hang=True), timeout_seconds=0.2)
     assert time.monotonic() - begin < 1.5
+
+
+@pytest.fixture
+def slow_reader():
+    """A server that says 354 and reads the mail only when `let_read` is set: its port, `let_read`, what it has read."""
+    let_read, content = threading.Event(), bytearray()
+
+    def serve(listener):
+        client, _ = listener.accept()
+        with client, client.makefile("rb") as lines:
+            for answer in ("220 hi", EHLO, OK, OK, GO):
+                client.sendall(answer.encode() + b"\r\n")
+                if answer != GO:
+                    lines.readline()
+            let_read.wait()
+            with contextlib.suppress(ConnectionError):
+                while piece := lines.read1():
+                    content.extend(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what it has not read stays at the sender
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield listener.getsockname()[1], let_read, content
+        let_read.set()
+        thread.join()
+
+
+def test_of_a_mail_that_took_too_long_no_more_is_sent(slow_reader):
+    """Else the server would take it after all, and once more with each retry."""
+    port, let_read, content = slow_reader
+    message = EmailMessage()
+    message["From"] = "hello@acme.example"
+    message.add_attachment(bytes(10_000_000), maintype="application", subtype="octet-stream")
+
+    async def deliver_and_look():
+        with pytest.raises(TransientError, match="Timed out"):
+            await SmtpMailer("127.0.0.1", port, starttls=False, timeout_seconds=0.5).deliver(message, [ADA])
+        let_read.set()
+        size = -1
+        while size != len(content):
+            size = len(content)
+            await asyncio.sleep(0.5)
+
+    asyncio.run(deliver_and_look())
+    assert not content.endswith(b"\r\n.\r\n")
+    assert len(content) < 10_000_000
+
+
+def test_a_cancelled_conversation_ends_with_quit(serve, mailbox):
+    mailbox.rcpt_seconds = 0.5
+    mailer = SmtpMailer("127.0.0.1", serve(), starttls=False)
+    message = EmailMessage()
+    message["From"] = "hello@acme.example"
+
+    async def give_up():
+        delivering = asyncio.create_task(mailer.deliver(message, [ADA]))
+        while not mailbox.open:
+            await asyncio.sleep(0.01)
+        delivering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await delivering
+
+    asyncio.run(give_up())
+    wait_for(lambda: mailbox.quits == 1)
+    assert mailbox.mails == []
+
+
+def test_an_answer_that_is_no_text(recite):
+    with pytest.raises(PermanentError, match=r"550 Empf.nger$") as failure:
+        send(recite("220 hi", EHLO, "550 Empf\udce4nger"))
+    assert str(failure.value).isascii()
 
 
 def test_nothing_listens(closed_port):

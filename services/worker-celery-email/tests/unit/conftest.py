@@ -11,7 +11,7 @@ class FakeMailer:
         self.sent = []
         self.fails_with = None
 
-    def deliver(self, message, recipients):
+    async def deliver(self, message, recipients):
         if self.fails_with:
             raise self.fails_with
         self.sent.append((message, list(recipients)))
@@ -22,7 +22,7 @@ class FakeMailer:
 
 
 class FakeDirectory:
-    def address_of(self, user_id):
+    async def address_of(self, user_id):
         if user_id != 7:
             raise PermanentError(f"There is no user {user_id}")
         return "ada@example.com"

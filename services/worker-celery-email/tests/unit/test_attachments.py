@@ -1,5 +1,7 @@
 """What is attached to a mail, and what is refused."""
 
+import asyncio
+
 import pytest
 from pydantic import ValidationError
 
@@ -15,7 +17,7 @@ class FakeAttachments:
     def __init__(self):
         self.fails_with = None
 
-    def fetch(self, file):
+    async def fetch(self, file):
         if self.fails_with:
             raise self.fails_with
         return Attachment(file.path.rpartition("/")[2], "text/csv", b"a,b\n")
@@ -41,7 +43,7 @@ def mail(*attachments, **more):
 
 
 def test_text_html_and_attachments_stand_together(emails, mailer):
-    emails.send(mail(reference(), reference("x/Übersicht 2.csv"), html="<p>See below.</p>\n"), "k1")
+    asyncio.run(emails.send(mail(reference(), reference("x/Übersicht 2.csv"), html="<p>See below.</p>\n"), "k1"))
     assert mailer.last.get_content_type() == "multipart/mixed"
     assert mailer.last.get_body(["html"]).get_content() == "<p>See below.</p>\n"
     attached = [(part.get_filename(), part.get_content_type()) for part in mailer.last.iter_attachments()]
@@ -51,19 +53,41 @@ def test_text_html_and_attachments_stand_together(emails, mailer):
 def test_too_many_bytes_are_refused_before_any_is_read(emails, mailer, files):
     files.fails_with = AssertionError("was read")
     with pytest.raises(PermanentError, match=r"1,001 bytes and a mail takes 1,000: .*MAIL_MAX_ATTACHMENT_BYTES"):
-        emails.send(mail(reference(), reference(size=501)), "k1")
+        asyncio.run(emails.send(mail(reference(), reference(size=501)), "k1"))
     assert mailer.sent == []
 
 
 def test_the_limit_itself_is_allowed(emails, mailer):
-    emails.send(mail(reference(), reference()), "k1")
+    asyncio.run(emails.send(mail(reference(), reference()), "k1"))
     assert len(mailer.sent) == 1
+
+
+@pytest.mark.parametrize(("size", "most"), [(500_001, 1), (500_000, 4)])
+def test_mails_with_large_attachments_go_one_after_the_other(files, size, most):
+    now, counts = [], []
+
+    class SlowMailer:
+        async def deliver(self, message, _recipients):
+            now.append(message)
+            counts.append(len(now))
+            while len(counts) < most:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
+            now.remove(message)
+
+    async def send_four():
+        options = {"sender": "hello@acme.example", "message_id_domain": "acme.example", "attachments": files}
+        emails = EmailProcessor(SlowMailer(), **options)
+        await asyncio.gather(*(emails.send(mail(reference(size=size)), f"k{n}") for n in range(4)))
+
+    asyncio.run(send_four())
+    assert (len(counts), max(counts)) == (4, most)
 
 
 def test_what_cannot_be_fetched_is_not_left_out(emails, mailer, files):
     files.fails_with = TransientError("the storage is away")
     with pytest.raises(TransientError, match="storage"):
-        emails.send(mail(reference()), "k1")
+        asyncio.run(emails.send(mail(reference()), "k1"))
     assert mailer.sent == []
 
 
@@ -77,4 +101,4 @@ def test_eleven_attachments_and_paths_out_of_the_storage_are_refused():
 def test_a_processor_without_storage_says_so(mailer):
     emails = EmailProcessor(mailer, sender="hello@acme.example", message_id_domain="acme.example")
     with pytest.raises(PermanentError, match="without a storage"):
-        emails.send(mail(reference()), "k1")
+        asyncio.run(emails.send(mail(reference()), "k1"))

@@ -1,5 +1,7 @@
 """The welcome mail and the notification."""
 
+import asyncio
+
 import pytest
 from jinja2 import UndefinedError
 
@@ -17,7 +19,7 @@ def parts(message):
 
 @pytest.mark.parametrize("user", [ADA, 7])
 def test_a_user_is_welcomed_by_address_or_by_id(emails, mailer, directory, user):
-    receipt = WelcomeProcessor(emails, product="Acme", directory=directory).send(user, "Ada", "k1")
+    receipt = asyncio.run(WelcomeProcessor(emails, product="Acme", directory=directory).send(user, "Ada", "k1"))
     text, html = parts(mailer.last)
     assert receipt.recipients == [ADA]
     assert mailer.last["Subject"] == "Welcome to Acme, Ada"
@@ -26,7 +28,7 @@ def test_a_user_is_welcomed_by_address_or_by_id(emails, mailer, directory, user)
 
 
 def test_markup_in_a_name_is_escaped_in_html_and_left_alone_in_text(emails, mailer):
-    WelcomeProcessor(emails, product="Q&A").send(ADA, "<script>alert('x')</script>", "k1")
+    asyncio.run(WelcomeProcessor(emails, product="Q&A").send(ADA, "<script>alert('x')</script>", "k1"))
     text, html = parts(mailer.last)
     assert "Welcome, <script>alert('x')</script>!" in text
     assert "Your Q&A account" in text
@@ -35,19 +37,19 @@ def test_markup_in_a_name_is_escaped_in_html_and_left_alone_in_text(emails, mail
 
 
 def test_template_syntax_in_a_name_stays_text(emails, mailer):
-    WelcomeProcessor(emails, product="Acme").send(ADA, "{{ 7 * 7 }}", "k1")
+    asyncio.run(WelcomeProcessor(emails, product="Acme").send(ADA, "{{ 7 * 7 }}", "k1"))
     assert "Welcome, {{ 7 * 7 }}!" in parts(mailer.last)[0]
 
 
 def test_an_id_without_a_directory_teaches_what_to_do(emails, mailer):
     with pytest.raises(PermanentError, match=r"user 7.*pass the mail address or set USER_DIRECTORY_URL"):
-        WelcomeProcessor(emails, product="Acme").send(7, "Ada", "k1")
+        asyncio.run(WelcomeProcessor(emails, product="Acme").send(7, "Ada", "k1"))
     assert mailer.sent == []
 
 
 def test_a_channel_has_one_to_and_the_others_in_cc(emails, mailer):
     notifications = NotificationProcessor(emails, product="Acme", channels={"ops": [ADA, BOB]})
-    receipt = notifications.send("ops", "Disk is full", "node 3 < 1 %\nnode 4 is fine", "k1")
+    receipt = asyncio.run(notifications.send("ops", "Disk is full", "node 3 < 1 %\nnode 4 is fine", "k1"))
     text, html = parts(mailer.last)
     assert (mailer.last["To"], mailer.last["Cc"]) == (ADA, BOB)
     assert mailer.last["Subject"] == "Disk is full"
@@ -60,13 +62,13 @@ def test_a_channel_has_one_to_and_the_others_in_cc(emails, mailer):
 def test_an_unknown_channel_is_answered_with_the_known_ones(emails, channels, known):
     notifications = NotificationProcessor(emails, product="Acme", channels=channels)
     with pytest.raises(PermanentError, match=rf"'opz' \(known: {known}\).*NOTIFICATION_CHANNELS"):
-        notifications.send("opz", "Hi", "Hi", "k1")
+        asyncio.run(notifications.send("opz", "Hi", "Hi", "k1"))
 
 
 def test_the_longest_texts_that_callers_may_send_fit_a_mail(emails, mailer):
-    WelcomeProcessor(emails, product="A" * 100).send(ADA, "&" * 100, "k1")
+    asyncio.run(WelcomeProcessor(emails, product="A" * 100).send(ADA, "&" * 100, "k1"))
     notifications = NotificationProcessor(emails, product="Acme", channels={"ops": [ADA]})
-    notifications.send("ops", "'" * 255, "\"'" * 5_000, "k2")
+    asyncio.run(notifications.send("ops", "'" * 255, "\"'" * 5_000, "k2"))
     assert len(mailer.sent) == 2
 
 

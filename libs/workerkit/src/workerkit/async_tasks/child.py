@@ -48,7 +48,7 @@ class AsyncChild(Child):
 
     def run(self) -> None:
         """Work until the parent wants no more, or until it is time for a fresh process."""
-        event_loop.adopt(MainLoop(self._loop, _run_here, _may_run, greenlets.may_wait))
+        event_loop.adopt(MainLoop(self._loop, _run_here, greenlets.wait, _may_run, greenlets.may_wait))
         self._loop.set_task_factory(new_task)
         self._loop.add_reader(self._orders, self._on_orders)
         self._loop.add_reader(self._kicked, self._on_kicked)

@@ -103,6 +103,7 @@ class Holder:
         self.alone = False  # the one message held is a suspect
         self.on_settled: Callable[[], None] = lambda: None
         self.on_delayed: Callable[[float], None] = lambda _: None
+        self.on_waiting: Callable[[], None] = lambda: None  # some messages were claimed ahead
         self.on_condemned: Callable[[bytes, str], None] = lambda _raw, _problem: None
         self._lock = threading.RLock()
         self._acks: deque[str] = deque()
@@ -218,6 +219,8 @@ class Holder:
             self.books.waiting.append(tag)
         if claimed:
             self.moved_at = time.monotonic()
+            if len(self.books.waiting) > 1:
+                self.on_waiting()
             self.alone = claimed[-1] >= self.options.delivery_limit - 1
 
     def tick(self, link: Link, *, sweep: bool) -> "Tick":

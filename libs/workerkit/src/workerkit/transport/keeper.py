@@ -62,6 +62,11 @@ class Keeper:
             self._next_due = due
             self._hurry.set()
 
+    def watch(self) -> None:
+        """Messages were claimed ahead: be awake when they do not move."""
+        if not self._hurry.is_set():
+            self._hurry.set()
+
     def _run(self) -> None:
         last_tick = last_look = 0.0
         period = min(_LONGEST_SLEEP, self._holder.options.lease_seconds / 4)

@@ -57,7 +57,7 @@ def take(options: Options, address: tuple[Any, ...], connect: Callable[[], Link]
     if entry is None:
         holder = Holder(options, worker)
         entry = _Entry(key, holder, Keeper(holder, connect, lambda: None))
-        holder.on_delayed = entry.keeper.due_at
+        holder.on_delayed, holder.on_waiting = entry.keeper.due_at, entry.keeper.watch
         holder.on_condemned, entry.keeper.knows = hooks.on_condemned, hooks.knows
         entry.keeper.on_letters = hooks.on_letters
         _entries.append(entry)
