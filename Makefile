@@ -136,6 +136,10 @@ down: ## Stop what `make up` started; queued tasks stay in their volume
 changed: ## Services whose image changes since a commit, as JSON: make changed base=origin/main
 	@python3 scripts/changed_services.py $(if $(base),$(base),--all)
 
+.PHONY: contracts
+contracts: install ## Write contract.json beside each worker's code: what its tasks take and return
+	@$(bin)/python scripts/contracts.py
+
 .PHONY: docs
 docs: ## Write the generated parts of the documents
 	@python3 scripts/service_table.py

@@ -9,7 +9,7 @@ from taskclient import cli_help
 from taskclient.cli_dead import app as dead
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import full_name, open_client, parse_payload, parse_time
-from taskclient.cli_operate import adopt_unacked, list_workers
+from taskclient.cli_operate import adopt_unacked, forget, list_workers
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
 from taskclient.cli_run import show_run
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(dead)
 app.command("workers", help=cli_help.WORKERS, epilog=cli_help.EPILOG)(list_workers)
+app.command("forget", help=cli_help.FORGET, epilog=cli_help.EPILOG)(forget)
 app.command("adopt-unacked", help=cli_help.ADOPT, epilog=cli_help.EPILOG)(adopt_unacked)
 
 

@@ -55,6 +55,15 @@ Examples:
 One line for each worker process on Redis: its host (in a container the beginning of its id, in Kubernetes the pod's
 name) and how many messages it has taken and not finished. One that holds none is idle."""
 
+FORGET = """Take the tasks of a service that is gone for good out of the catalog.
+
+\b
+Examples:
+  tasks forget billing
+
+They would leave by themselves when no worker of the service has been seen for TASK_CATALOG_DAYS, 30 by default. Callers
+then refuse its names. Messages, dead letters and results stay. A service that still has workers is refused."""
+
 ADOPT = """Put back what workers of plain Celery had taken from Redis and not finished.
 
 \b
