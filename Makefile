@@ -140,6 +140,10 @@ changed: ## Services whose image changes since a commit, as JSON: make changed b
 contracts: install ## Write contract.json beside each worker's code: what its tasks take and return
 	@$(bin)/python scripts/contracts.py
 
+.PHONY: check-contracts
+check-contracts: install ## Say what breaks for callers since a commit: make check-contracts base=origin/main
+	@$(bin)/python scripts/check_contracts.py $(if $(base),$(base),$(error name a commit: make check-contracts base=origin/main))
+
 .PHONY: docs
 docs: ## Write the generated parts of the documents
 	@python3 scripts/service_table.py

@@ -1,8 +1,9 @@
 """`make demo`: starts everything on this machine, sends real tasks by name, shows what came of them, and ends.
 
 First some mails, two of which are refused, one of these before it is sent; then the nightly workflow through all
-services: it fetches all flights that left New York City in 2013, loads them, computes statistics, writes a report and mails it. No Docker, no root, no server
-needed: the servers come from Python packages. Exits 0 if every step did what it should.
+services: it fetches all flights that left New York City in 2013, loads them, computes statistics, writes a report and
+mails it. No Docker, no root, no server needed: the servers come from Python packages. Exits 0 if every step did what it
+should.
 """
 
 import argparse

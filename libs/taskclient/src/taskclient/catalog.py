@@ -67,6 +67,7 @@ class CatalogEntry(BaseModel):
         max_queue_wait: seconds after which a waiting message is no longer run; None for without end.
         version: the service's, as of its image; empty in a file, which belongs to no image.
         owner: who answers for the service; empty if it does not say.
+        major: the service's major version; a higher one may break what callers of the last one rely on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +85,7 @@ class CatalogEntry(BaseModel):
     max_queue_wait: float | None = None
     version: str = ""
     owner: str = ""
+    major: int = 1
 
 
 def publish_catalog(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from taskclient.catalog import CatalogEntry
 
 NAME: Final = "contract.json"
-_OF_THE_SERVICE: Final = {"service", "owner"}
+_OF_THE_SERVICE: Final = {"service", "owner", "major"}
 _OF_AN_IMAGE: Final = {"version"}
 
 
@@ -21,20 +21,23 @@ class UnreadableContract(ValueError):
 class _File(BaseModel):
     service: str
     owner: str = ""
+    major: int = 1
     tasks: list[dict[str, Any]]
 
 
-def dump_contract(service: str, owner: str, entries: Iterable[CatalogEntry]) -> str:
+def dump_contract(service: str, entries: Iterable[CatalogEntry], *, owner: str = "", major: int = 1) -> str:
     """The text of a service's file: the same for the same contracts, whatever image they come from.
 
     Args:
         service: as in `email`.
-        owner: who answers for it.
         entries: all of its tasks.
+        owner: who answers for it.
+        major: its major version.
     """
     listed = sorted(entries, key=lambda entry: entry.name)
     tasks = [entry.model_dump(mode="json", exclude=_OF_THE_SERVICE | _OF_AN_IMAGE) for entry in listed]
-    return json.dumps({"service": service, "owner": owner, "tasks": tasks}, indent=2, ensure_ascii=False) + "\n"
+    file = {"service": service, "owner": owner, "major": major, "tasks": tasks}
+    return json.dumps(file, indent=2, ensure_ascii=False) + "\n"
 
 
 def parse_contract(text: str, where: str) -> list[CatalogEntry]:
@@ -49,7 +52,8 @@ def parse_contract(text: str, where: str) -> list[CatalogEntry]:
     """
     try:
         file = _File.model_validate_json(text)
-        return [CatalogEntry(service=file.service, owner=file.owner, **task) for task in file.tasks]
+        shared = {"service": file.service, "owner": file.owner, "major": file.major}
+        return [CatalogEntry(**shared, **task) for task in file.tasks]
     except (ValidationError, TypeError) as error:
         raise UnreadableContract(f"{where} is no {NAME} as `make contracts` writes it: {error}") from error
 

@@ -139,7 +139,7 @@ def test_the_client_refuses_what_no_worker_takes_and_says_what_it_checked(broker
 
 
 def test_files_stand_in_for_the_catalog(broker, valkey, tmp_path, monkeypatch):
-    (tmp_path / "contract.json").write_text(dump_contract("one", "", [entry("app.tasks.filed.add", "one")]))
+    (tmp_path / "contract.json").write_text(dump_contract("one", [entry("app.tasks.filed.add", "one")]))
     monkeypatch.setenv("TASK_CONTRACTS", str(tmp_path))
     with TaskClient(valkey.url) as client:
         client.send("app.tasks.filed.add")

@@ -95,20 +95,21 @@ def test_an_unusable_schema_checks_nothing_and_is_logged(caplog):
 
 def write(folder, service, *entries, owner=""):
     folder.mkdir(parents=True)
-    (folder / "contract.json").write_text(dump_contract(service, owner, entries))
+    (folder / "contract.json").write_text(dump_contract(service, entries, owner=owner, major=2))
 
 
 def test_files_say_what_was_written(tmp_path):
-    entries = [entry("app.tasks.demo.b", owner="team", idempotent=True), entry("app.tasks.demo.a", owner="team")]
+    entries = [entry("app.tasks.demo.b", owner="team", major=2, idempotent=True)]
+    entries.append(entry("app.tasks.demo.a", owner="team", major=2))
     write(tmp_path / "one", "demo", *entries, owner="team")
     write(tmp_path / "two", "other", entry("app.tasks.other.c", service="other"))
-    assert read_contracts([tmp_path]) == [entries[1], entries[0], entry("app.tasks.other.c", service="other")]
+    assert read_contracts([tmp_path]) == [entries[1], entries[0], entry("app.tasks.other.c", service="other", major=2)]
     assert contract_files(tmp_path / "two" / "contract.json") == contract_files(tmp_path / "two")
 
 
 def test_the_version_of_an_image_is_not_in_the_file():
-    assert dump_contract("demo", "", [entry("app.tasks.demo.a", version="1.2.3")]) == dump_contract(
-        "demo", "", [entry("app.tasks.demo.a", version="dev")]
+    assert dump_contract("demo", [entry("app.tasks.demo.a", version="1.2.3")]) == dump_contract(
+        "demo", [entry("app.tasks.demo.a", version="dev")]
     )
 
 

@@ -27,7 +27,8 @@ class Catalog:
 
     def __init__(self, app: Any, service: str, settings: WorkerSettings) -> None:
         self._app, self.service = app, service
-        self._version, self.owner, self._days = settings.version, settings.service_owner, settings.task_catalog_days
+        self.owner, self.major = settings.service_owner, settings.service_major
+        self._version, self._days = settings.version, settings.task_catalog_days
         self._url = settings.redis()
         self._refreshing: Thread | None = None
 
@@ -76,6 +77,7 @@ class Catalog:
             max_queue_wait=task.max_queue_wait,
             version=self._version,
             owner=self.owner,
+            major=self.major,
         )
 
 

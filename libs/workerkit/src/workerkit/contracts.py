@@ -15,7 +15,7 @@ def main() -> None:
     app.loader.import_default_modules()
     app.finalize()
     catalog: Catalog = app.catalog
-    sys.stdout.write(dump_contract(catalog.service, catalog.owner, catalog.entries()))
+    sys.stdout.write(dump_contract(catalog.service, catalog.entries(), owner=catalog.owner, major=catalog.major))
 
 
 if __name__ == "__main__":

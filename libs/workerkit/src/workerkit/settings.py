@@ -61,6 +61,7 @@ class WorkerSettings(BaseSettings):
     task_delivery_limit: int = Field(3, ge=2, le=100, description="deliveries after which a message is a dead letter")
     version: str = Field("dev", description="the image's version, for dead letters and logs")
     service_owner: str = Field("", description="who answers for the service, in the catalog: a team, an address")
+    service_major: int = Field(1, ge=1, description="raised in the service's code when its contracts break callers")
     task_catalog_days: float = Field(
         30.0, ge=0, description="the service's tasks leave the catalog so long after its last worker; 0: never"
     )
