@@ -7,6 +7,7 @@ from rich.console import Console
 
 from taskclient import cli_help
 from taskclient.cli_dead import app as dead
+from taskclient.cli_deploy import can_deploy
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import full_name, open_client, parse_payload, parse_time
 from taskclient.cli_operate import adopt_unacked, forget, list_workers
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(dead)
 app.command("workers", help=cli_help.WORKERS, epilog=cli_help.EPILOG)(list_workers)
+app.command("can-deploy", help=cli_help.CAN_DEPLOY, epilog=cli_help.EPILOG)(can_deploy)
 app.command("forget", help=cli_help.FORGET, epilog=cli_help.EPILOG)(forget)
 app.command("adopt-unacked", help=cli_help.ADOPT, epilog=cli_help.EPILOG)(adopt_unacked)
 

@@ -55,6 +55,17 @@ Examples:
 One line for each worker process on Redis: its host (in a container the beginning of its id, in Kubernetes the pod's
 name) and how many messages it has taken and not finished. One that holds none is idle."""
 
+CAN_DEPLOY = """Say whether a new version of a service would understand every message that waits for it.
+
+\b
+Examples:
+  tasks can-deploy email
+  tasks can-deploy email --contract services/worker-celery-email/contract.json --json
+
+Looks at what waits in the service's queues, is delayed, is in flight and is parked, in batches and without changing
+anything, and names each message whose task the new contract does not have, or whose payload it does not accept, with
+its wrong fields. Exit code 0 if there is none, 1 if there is. FILE may be a folder of services; default: services/."""
+
 FORGET = """Take the tasks of a service that is gone for good out of the catalog.
 
 \b

@@ -1,9 +1,7 @@
 """The client: sends any task by name and payload, and follows it by its id."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,11 +9,11 @@ from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
 from taskclient.catalog import CatalogEntry, forget, read_catalog
-from taskclient.connection import RedisClient, broker_errors, connect
+from taskclient.connection import broker_errors, connect
 from taskclient.contract_check import ContractCheck
-from taskclient.contract_file import read_contracts
-from taskclient.contracts import Contracts
+from taskclient.contracts import known_contracts
 from taskclient.dead_letters import DeadLetters
+from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
 from taskclient.letters import SERVICES_KEY
@@ -77,7 +75,7 @@ class TaskClient:
         self._publisher = _publisher(broker_url) if is_amqp(broker_url) else None
         self._push = self._publisher.push if self._publisher else producer.push
         self._results = ResultStore(result_url or default_result_url(self._url))
-        self._contracts = _contracts(self._broker, contracts) if check else None
+        self._contracts = known_contracts(self._broker, contracts) if check else None
 
     def __enter__(self) -> Self:
         return self
@@ -283,6 +281,18 @@ class TaskClient:
         with broker_errors(self._url, f"taking {service} out of the catalog"):
             return forget(self._broker, service)
 
+    def can_deploy(self, service: str, contracts: Iterable[CatalogEntry], *, most: int = 1000) -> Deployment:
+        """Whether a new version of a service understands all that waits; see `taskclient.deployment.can_deploy`.
+
+        Raises:
+            ValueError: `contracts` has none of this service; or the broker is RabbitMQ: only consumers read there.
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        if self._publisher:
+            raise ValueError("With RabbitMQ as broker, messages cannot be looked at without taking them.")
+        with broker_errors(self._url, f"reading the messages of {service}"):
+            return can_deploy(self._broker, service, contracts, most=most)
+
     def workers(self, service: str | None = None) -> list[Worker]:
         """The workers there are and what they hold, those that hold the fewest messages first; none on RabbitMQ.
 
@@ -325,15 +335,6 @@ class TaskClient:
         """
         publish = self._publisher.push if self._publisher else None
         return DeadLetters(self._broker, self._url, self._results, service, publish=publish)
-
-
-def _contracts(broker: RedisClient, paths: Sequence[Path] | None) -> Contracts:
-    named = os.environ.get("TASK_CONTRACTS", "")
-    chosen = [Path(path) for path in named.split(os.pathsep) if path] if paths is None else list(paths)
-    if not chosen:
-        return Contracts(partial(read_catalog, broker))
-    entries = read_contracts(chosen)
-    return Contracts(lambda: entries)
 
 
 def _publisher(url: str) -> "Publisher":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -14,6 +15,7 @@ from pydantic_core import from_json
 from taskclient.errors import FieldError, PayloadRefused
 
 _VERSION_LENGTH = 12  # hexadecimal digits; only versions of one task's schema are told apart
+_ADDRESS = re.compile(r"\S+@[^\s@]+")
 _MOST_SHOWN = 500  # characters of one problem
 
 
@@ -93,8 +95,7 @@ def _reads(kind: Any) -> Callable[[str], bool]:
 
 
 def _maybe_an_address(value: str) -> bool:
-    name, _, domain = value.rpartition("@")
-    return bool(name and domain) and not any(character.isspace() for character in value)
+    return _ADDRESS.fullmatch(value) is not None
 
 
 def _anything(_: str) -> bool:

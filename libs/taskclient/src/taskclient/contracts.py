@@ -1,16 +1,21 @@
 """What a client knows of the tasks it sends: the catalog's contracts, read seldom, and compiled when first used."""
 
 import logging
+import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 import redis
 
-from taskclient.catalog import CatalogEntry
+from taskclient.catalog import CatalogEntry, read_catalog
+from taskclient.connection import RedisClient
 from taskclient.contract_check import ContractCheck, UnusableSchema
+from taskclient.contract_file import read_contracts
 from taskclient.errors import UnknownTask
 
 FRESH_SECONDS: Final = 30.0  # a new version's contracts are known to every caller after this
@@ -79,6 +84,20 @@ class Contracts:
         same = {name for name, entry in fresh.items() if self._entries.get(name) == entry}
         self._checks = {name: check for name, check in self._checks.items() if name in same}
         self._entries = fresh
+
+
+def known_contracts(broker: RedisClient, paths: Sequence[Path] | None) -> Contracts:
+    """The contracts of some files, by default of those that TASK_CONTRACTS names; without any, those of the catalog.
+
+    Raises:
+        UnreadableContract: there is none at a path, or one that cannot be read.
+    """
+    named = os.environ.get("TASK_CONTRACTS", "")
+    chosen = [Path(path) for path in named.split(os.pathsep) if path] if paths is None else list(paths)
+    if not chosen:
+        return Contracts(partial(read_catalog, broker))
+    entries = read_contracts(chosen)
+    return Contracts(lambda: entries)
 
 
 def near(name: str, known: Iterable[str]) -> str:
