@@ -144,6 +144,11 @@ contracts: install ## Write contract.json beside each worker's code: what its ta
 check-contracts: install ## Say what breaks for callers since a commit: make check-contracts base=origin/main
 	@$(bin)/python scripts/check_contracts.py $(if $(base),$(base),$(error name a commit: make check-contracts base=origin/main))
 
+.PHONY: stubs
+stubs: install ## Write a typed Python function for each task: make stubs out=task_stubs.py
+	@mkdir -p $(dir $(or $(out),build/task_stubs.py))
+	@$(bin)/tasks stubs --contract services > $(or $(out),build/task_stubs.py)
+
 .PHONY: docs
 docs: ## Write the generated parts of the documents
 	@python3 scripts/service_table.py

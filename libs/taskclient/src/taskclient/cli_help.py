@@ -66,6 +66,15 @@ Looks at what waits in the service's queues, is delayed, is in flight and is par
 anything, and names each message whose task the new contract does not have, or whose payload it does not accept, with
 its wrong fields. Exit code 0 if there is none, 1 if there is. FILE may be a folder of services; default: services/."""
 
+STUBS = """Print a Python module with a typed function for each task, for callers that check their types.
+
+\b
+Examples:
+  tasks stubs > task_stubs.py
+  tasks stubs --contract services/ > task_stubs.py
+
+By default of all tasks in the catalog. app.tasks.email.send_email becomes email_send_email(client, to="...", ...)."""
+
 FORGET = """Take the tasks of a service that is gone for good out of the catalog.
 
 \b

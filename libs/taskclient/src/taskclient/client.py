@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
@@ -29,6 +29,18 @@ from taskclient.workflow import WorkflowRun
 
 if TYPE_CHECKING:
     from taskclient.amqp import Publisher
+
+
+class SendOptions(TypedDict, total=False):
+    """The options of `TaskClient.send_payload`, all of which may be left out."""
+
+    eta: datetime | None
+    countdown: float | None
+    expires: float | datetime | None
+    correlation_id: str | None
+    idempotency_key: str | None
+    task_id: str | None
+    queue: str | None
 
 
 class TaskClient:
