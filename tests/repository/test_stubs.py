@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import taskclient
+from devstack.services import ROOT
 from taskclient.catalog import CatalogEntry
+from taskclient.contract_file import read_contracts
 from taskclient.stubs import stubs
 
 PLACE = {
@@ -86,6 +88,7 @@ ENTRIES = [
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stubs")
     (folder / "task_stubs.py").write_text(stubs(ENTRIES))
+    (folder / "all_stubs.py").write_text(stubs(read_contracts([ROOT / "services"])))
     (folder / "good.py").write_text(GOOD)
     (folder / "bad.py").write_text(BAD)
     return folder
@@ -99,8 +102,8 @@ def mypy(folder, *files):
     return done.returncode, done.stdout
 
 
-def test_the_module_and_a_right_caller_pass(folder):
-    assert mypy(folder, "task_stubs.py", "good.py") == (0, "")
+def test_the_modules_and_a_right_caller_pass(folder):
+    assert mypy(folder, "all_stubs.py", "task_stubs.py", "good.py") == (0, "")
 
 
 def test_each_mistake_of_a_wrong_caller_is_found(folder):

@@ -9,7 +9,7 @@ _SIMPLE: Final = {"string": "str", "integer": "int", "number": "float", "boolean
 _NOTHING: Final = "    pass\n"
 # A field of this name would hide the type in its class.
 _TYPES: Final = frozenset(
-    ["Any", "Literal", "NotRequired", "UUID", "bool", "date", "datetime", "dict", "float", "int", "list", "str"]
+    ("Any", "Literal", "NotRequired", "UUID", "bool", "date", "datetime", "dict", "float", "int", "list", "str")
 )
 # What the client turns into JSON by itself; results come as JSON has them.
 _SENT: Final = {"date-time": "datetime | str", "date": "date | str", "uuid": "UUID | str"}
