@@ -36,7 +36,7 @@ class Contracts:
         self._read, self._now = read, now
         self._lock = Lock()
         self._entries: dict[str, CatalogEntry] = {}
-        self._checks: dict[str, ContractCheck | None] = {}
+        self._checks: dict[str, tuple[CatalogEntry, ContractCheck | None]] = {}
         self._read_at: float | None = None
 
     def find(self, name: str) -> CatalogEntry | None:
@@ -56,9 +56,11 @@ class Contracts:
     def check_of(self, entry: CatalogEntry) -> ContractCheck | None:
         """The compiled contract; None if its schema cannot be compiled, which is logged once."""
         with self._lock:
-            if entry.name not in self._checks:
-                self._checks[entry.name] = _compile(entry)
-            return self._checks[entry.name]
+            known, check = self._checks.get(entry.name, (None, None))
+            if known is not entry:
+                check = _compile(entry)
+                self._checks[entry.name] = entry, check
+            return check
 
     def _look(self, seconds: float) -> None:
         with self._lock:
@@ -80,10 +82,10 @@ class Contracts:
     def _take(self, entries: list[CatalogEntry] | None) -> None:
         if entries is None:
             return
-        fresh = {entry.name: entry for entry in entries}
-        same = {name for name, entry in fresh.items() if self._entries.get(name) == entry}
-        self._checks = {name: check for name, check in self._checks.items() if name in same}
-        self._entries = fresh
+        # What has not changed stays the same object, so that what was compiled of it stays too.
+        known = self._entries
+        self._entries = {one.name: known[one.name] if known.get(one.name) == one else one for one in entries}
+        self._checks = {name: kept for name, kept in self._checks.items() if self._entries.get(name) is kept[0]}
 
 
 def known_contracts(broker: RedisClient, paths: Sequence[Path] | None) -> Contracts:
