@@ -19,7 +19,7 @@ from taskclient.contract_file import read_contracts
 from taskclient.errors import UnknownTask
 
 FRESH_SECONDS: Final = 30.0  # a new version's contracts are known to every caller after this
-_UNKNOWN_SECONDS: Final = 1.0  # a name that is unknown has the catalog read again, but not more often than this
+_UNKNOWN_SECONDS: Final = 0.1  # a name that is unknown has the catalog read again, but not more often than this
 
 logger = logging.getLogger(__name__)
 
