@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from devstack.valkey import Valkey
+from devstack.waiting import wait_for
 from taskclient.catalog import Limits, RetryPolicy, forget, read_catalog
 from workerkit.app import create_app
 from workerkit.settings import WorkerSettings
@@ -51,8 +52,8 @@ def test_a_worker_brings_back_what_was_forgotten(app, own_valkey):
         app.catalog.publish()
         assert read_catalog(broker) == app.catalog.entries()
         forget(broker, "shop")
-        app.catalog.refresh()
-        assert read_catalog(broker) == app.catalog.entries()
+        app.catalog.look()  # as the event loop does each minute
+        wait_for(lambda: read_catalog(broker) == app.catalog.entries())
 
 
 def test_a_refresh_that_fails_stops_nothing(app, own_valkey, capfd):
