@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from taskclient.errors import FieldError, PayloadRefused
 
 _VERSION_LENGTH = 12  # hexadecimal digits; only versions of one task's schema are told apart
+_MASK = "the value"
 _ADDRESS = re.compile(r"\S+@[^\s@]+")
 _MOST_SHOWN = 500  # characters of one problem
 
@@ -74,7 +75,7 @@ def compiled(schema: Any) -> jsonschema_rs.Draft202012Validator:
             schema,
             validate_formats=True,
             formats=_FORMATS,
-            mask="the value",  # it may be secret, and errors end in logs
+            mask=_MASK,  # the value may be secret, and errors end in logs
             offline=True,  # a schema must not make the caller ask a server
         )
     except (ValueError, TypeError, RecursionError) as error:  # jsonschema_rs.ValidationError is a ValueError
@@ -126,8 +127,10 @@ def _problems(error: Any) -> Iterable[FieldError]:
             yield from (_wrong([*path, name], f"is not {word}") for name in error.kind.unexpected)
         case "anyOf" | "oneOf" if forms := _likely(getattr(error.kind, "context", [])):
             yield from _of_forms(path, forms)
+        case "format":
+            yield _wrong(path, f"is no {error.kind.format}")
         case _:
-            yield _wrong(path, error.message)
+            yield _wrong(path, error.message.removeprefix(f"{_MASK} "))
 
 
 def _likely(branches: list[list[Any]]) -> list[list[Any]]:
