@@ -140,6 +140,19 @@ down: ## Stop what `make up` started; queued tasks stay in their volume
 changed: ## Services whose image changes since a commit, as JSON: make changed base=origin/main
 	@python3 scripts/changed_services.py $(if $(base),$(base),--all)
 
+.PHONY: contracts
+contracts: install ## Write contract.json beside each worker's code: what its tasks take and return
+	@$(bin)/python scripts/contracts.py
+
+.PHONY: check-contracts
+check-contracts: install ## Say what breaks for callers since a commit: make check-contracts base=origin/main
+	@$(bin)/python scripts/check_contracts.py $(if $(base),$(base),$(error name a commit: make check-contracts base=origin/main))
+
+.PHONY: stubs
+stubs: install ## Write a typed Python function for each task: make stubs out=task_stubs.py
+	@mkdir -p $(dir $(or $(out),build/task_stubs.py))
+	@$(bin)/tasks stubs --contract services > $(or $(out),build/task_stubs.py)
+
 .PHONY: docs
 docs: ## Write the generated parts of the documents
 	@python3 scripts/service_table.py

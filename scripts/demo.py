@@ -1,8 +1,9 @@
 """`make demo`: starts everything on this machine, sends real tasks by name, shows what came of them, and ends.
 
-First some mails, two of which are refused; then the nightly workflow through all services: it fetches all flights that
-left New York City in 2013, loads them, computes statistics, writes a report and mails it. No Docker, no root, no server
-needed: the servers come from Python packages. Exits 0 if every step did what it should.
+First some mails, two of which are refused, one of these before it is sent; then the nightly workflow through all
+services: it fetches all flights that left New York City in 2013, loads them, computes statistics, writes a report and
+mails it. No Docker, no root, no server needed: the servers come from Python packages. Exits 0 if every step did what it
+should.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from devstack.interrupts import end_on_signals
 from devstack.stack import Stack
 from taskclient.cli_run import show_run
 from taskclient.client import TaskClient
-from taskclient.errors import TaskFailed, TaskRejected
+from taskclient.errors import PayloadRefused, TaskFailed
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
     (
@@ -37,7 +38,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("app.tasks.email.send_email", {"to": "refused@example.com", "subject": "Nobody there", "body": "..."}),
     ("app.tasks.email.send_email", {"to": "not an address", "subject": "two\nlines", "body": "..."}),
 ]
-EXPECTED = ["SUCCESS", "SUCCESS", "SUCCESS", "PermanentError", "InvalidPayload"]
+EXPECTED = ["SUCCESS", "SUCCESS", "SUCCESS", "PermanentError", "PayloadRefused"]
 REPORT_DAY = "2013-12-30"  # the last one that has weather; without a day the report is about the last one with flights
 
 
@@ -84,10 +85,9 @@ def _call_tasks(stack: Stack, console: Console) -> list[str]:
 def _call(client: TaskClient, name: str, payload: dict[str, Any]) -> tuple[str, str]:
     try:
         receipt = client.send_payload(name, payload).result(timeout=20)
-    except TaskRejected as error:
-        return error.error_type, "[yellow]refused:[/] " + "; ".join(
-            f"{e['field']} {e['problem']}" for e in error.errors
-        )
+    except PayloadRefused as error:
+        problems = "; ".join(f"{wrong['field']} {wrong['problem']}" for wrong in error.errors)
+        return type(error).__name__, f"[yellow]not even sent:[/] {problems}"
     except TaskFailed as error:
         return error.error_type, f"[yellow]failed for good:[/] {error.message}"
     return "SUCCESS", f"[green]sent to[/] {', '.join(receipt['recipients'])}"

@@ -29,7 +29,8 @@ _SAID = ("/0.celeryev/*", "celery-task-meta-*", "progress:*")
 _RESULTS = ("celery-task-meta-*", "celery-taskset-meta-*")
 _BINDINGS = "_kombu.binding*"
 _MAILBOXES = ("*@*.celery.pidbox*", "celeryev.*")  # kombu deletes these when it closes; they never hold anything
-_SHARED = ("workerkit:catalog", "workerkit:services", "workerkit:breaker:*", "redbeat::schedule")
+_CATALOG = ("workerkit:catalog", "workerkit:catalog:until")
+_SHARED = (*_CATALOG, "workerkit:services", "workerkit:breaker:*", "redbeat::schedule")
 
 
 class UnreadableService(ValueError):

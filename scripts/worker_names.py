@@ -87,6 +87,7 @@ class Purpose:
         for pattern, replacement in (
             (r"worker-celery-example", self.service),
             (r'create_app\("example"', f'create_app("{self.hyphen}"'),
+            (r'"service": "example"', f'"service": "{self.hyphen}"'),
             (r"\b([Tt]he) example\b", rf"\1 {self.hyphen}"),
             (r"Example", self.camel),
             (r"EXAMPLE", self.snake.upper()),

@@ -26,6 +26,10 @@ def test_the_users_of_redis_are_up_to_date():
     subprocess.run([sys.executable, ROOT / "scripts" / "redis_users.py", "--check"], check=True)
 
 
+def test_the_contracts_are_up_to_date():
+    subprocess.run([sys.executable, ROOT / "scripts" / "contracts.py", "--check"], check=True)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):

@@ -7,7 +7,8 @@ import pytest
 from celery import Celery
 
 from devstack.waiting import wait_for
-from taskclient.errors import TaskFailed, TaskRejected
+from taskclient.client import TaskClient
+from taskclient.errors import PayloadRefused, TaskFailed, TaskRejected, UnknownTask
 from taskclient.urls import default_result_url
 
 SEND = "app.tasks.email.send_email"
@@ -56,10 +57,19 @@ def test_welcome_and_notification(stack, client):
     assert "Disk is full" in stack.mailbox.wait("ops@example.com")[-1]["text"]
 
 
-def test_two_wrong_fields_are_both_told_and_nothing_is_retried(stack, client):
-    handle = client.send(SEND, to="nobody", subject="two\r\nBcc: all@example.com", body="x")
-    with pytest.raises(TaskRejected) as caught:
-        handle.result(20)
+def test_two_wrong_fields_are_both_told_before_anything_is_sent(client):
+    with pytest.raises(PayloadRefused) as refused:
+        client.send(SEND, to="nobody", subject="x" * 300, body="x")
+    assert {error["field"] for error in refused.value.errors} == {"to", "subject"}
+    with pytest.raises(UnknownTask, match=rf"did you mean {SEND}"):
+        client.send("app.tasks.email.send_mail", to="ada@example.com", subject="Hi", body="x")
+
+
+def test_a_worker_tells_both_as_well_and_retries_nothing(stack):
+    with TaskClient(stack.valkey.url, check=False) as client:
+        handle = client.send(SEND, to="nobody", subject="two\r\nBcc: all@example.com", body="x")
+        with pytest.raises(TaskRejected) as caught:
+            handle.result(20)
     assert {error["field"] for error in caught.value.errors} == {"to", "subject"}
     wait_for(lambda: attempts(stack, handle.id) == ["task failed"])
     time.sleep(2)

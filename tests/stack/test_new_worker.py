@@ -45,6 +45,8 @@ def test_a_worker_is_made_answers_a_task_and_is_removed(copy, tmp_path):
     assert "4 passed, 0 failed, 0 skipped" in made.stdout
     assert "Next:" in made.stdout
     subprocess.run([sys.executable, "-m", "ruff", "check", "."], cwd=copy, check=True)
+    contracts = script(copy, "contracts", "--check")
+    assert contracts.returncode == 0, contracts.stderr
     assert WORKER in {service.name for service in discover(copy)}
     with Stack(tmp_path, only={WORKER}, root=copy) as stack, stack.client() as client:
         assert client.send("app.tasks.billing_eu2.process", numbers=[1, 2]).result(20) == {"total": 3}

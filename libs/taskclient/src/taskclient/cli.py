@@ -1,5 +1,6 @@
 """The `tasks` command; says what to install when the command line's own packages are missing."""
 
+import logging
 import sys
 
 
@@ -13,4 +14,6 @@ def main() -> None:
             raise
         print(f"The tasks command needs {missing}: pip install 'taskclient[cli]'", file=sys.stderr)
         sys.exit(2)
+    # Python would write warnings to stderr, where this command writes one clear line.
+    logging.getLogger("taskclient").addHandler(logging.NullHandler())
     app()

@@ -7,12 +7,14 @@ from rich.console import Console
 
 from taskclient import cli_help
 from taskclient.cli_dead import app as dead
+from taskclient.cli_deploy import can_deploy
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import full_name, open_client, parse_payload, parse_time
-from taskclient.cli_operate import adopt_unacked, list_workers
+from taskclient.cli_operate import adopt_unacked, forget, list_workers
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
 from taskclient.cli_run import show_run
+from taskclient.cli_stubs import print_stubs
 from taskclient.results import FINISHED
 
 app = typer.Typer(
@@ -26,6 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(dead)
 app.command("workers", help=cli_help.WORKERS, epilog=cli_help.EPILOG)(list_workers)
+app.command("can-deploy", help=cli_help.CAN_DEPLOY, epilog=cli_help.EPILOG)(can_deploy)
+app.command("stubs", help=cli_help.STUBS, epilog=cli_help.EPILOG)(print_stubs)
+app.command("forget", help=cli_help.FORGET, epilog=cli_help.EPILOG)(forget)
 app.command("adopt-unacked", help=cli_help.ADOPT, epilog=cli_help.EPILOG)(adopt_unacked)
 
 

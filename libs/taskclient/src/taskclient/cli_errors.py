@@ -7,6 +7,7 @@ import typer
 
 from taskclient.errors import (
     BrokerUnavailable,
+    PayloadRefused,
     TaskClientError,
     TaskFailed,
     TaskRejected,
@@ -34,13 +35,13 @@ def exit_code(error: Exception) -> int:
 def clear_errors() -> Iterator[None]:
     """Print an error of this library, or a wrong value, as one line and exit with its code.
 
-    A rejected payload prints one more line for each wrong field.
+    A payload that was refused, here or by the worker, prints one more line for each wrong field.
     """
     try:
         yield
     except (TaskClientError, ValueError) as error:
         typer.echo(f"Error: {_one_line(error)}", err=True)
-        for wrong in error.errors if isinstance(error, TaskRejected) else ():
+        for wrong in error.errors if isinstance(error, (TaskRejected, PayloadRefused)) else ():
             typer.echo(f"  {wrong['field']}: {wrong['problem']}", err=True)
         raise typer.Exit(exit_code(error)) from error
 

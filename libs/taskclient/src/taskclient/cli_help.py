@@ -55,6 +55,35 @@ Examples:
 One line for each worker process on Redis: its host (in a container the beginning of its id, in Kubernetes the pod's
 name) and how many messages it has taken and not finished. One that holds none is idle."""
 
+CAN_DEPLOY = """Say whether a new version of a service would understand every message that waits for it.
+
+\b
+Examples:
+  tasks can-deploy email
+  tasks can-deploy email --contract services/worker-celery-email/contract.json --json
+
+Looks at what waits in the service's queues, is delayed, is in flight and is parked, in batches and without changing
+anything, and names each message whose task the new contract does not have, or whose payload it does not accept, with
+its wrong fields. Exit code 0 if there is none, 1 if there is. FILE may be a folder of services; default: services/."""
+
+STUBS = """Print a Python module with a typed function for each task, for callers that check their types.
+
+\b
+Examples:
+  tasks stubs > task_stubs.py
+  tasks stubs --contract services/ > task_stubs.py
+
+By default of all tasks in the catalog. app.tasks.email.send_email becomes email_send_email(client, to="...", ...)."""
+
+FORGET = """Take the tasks of a service that is gone for good out of the catalog.
+
+\b
+Examples:
+  tasks forget billing
+
+They would leave by themselves when no worker of the service has been seen for TASK_CATALOG_DAYS, 30 by default. Callers
+then refuse its names. Messages, dead letters and results stay. A service that still has workers is refused."""
+
 ADOPT = """Put back what workers of plain Celery had taken from Redis and not finished.
 
 \b

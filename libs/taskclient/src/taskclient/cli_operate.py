@@ -1,4 +1,4 @@
-"""The commands `tasks workers` and `tasks adopt-unacked`, for those who run the services."""
+"""The commands `tasks workers`, `tasks forget` and `tasks adopt-unacked`, for those who run the services."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -31,6 +31,23 @@ def list_workers(*, service: Service = None, as_json: AsJson = False, broker: Br
         _print_workers(found)
     else:
         typer.echo("No worker is at work on this Redis.", err=True)
+
+
+def forget(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Whose tasks, as in email.")],
+    *,
+    as_json: AsJson = False,
+    broker: Broker = DEFAULT_BROKER,
+) -> None:
+    """Take a service that is gone for good out of the catalog."""
+    with clear_errors(), open_client(broker, None) as client:
+        names = client.forget(service)
+    if as_json:
+        print_json({"service": service, "tasks": names})
+    elif names:
+        typer.echo(f"Forgotten: {', '.join(names)}")
+    else:
+        typer.echo(f"The catalog has no task of {printable(service)}.", err=True)
 
 
 def adopt_unacked(

@@ -2,14 +2,18 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
-from taskclient.catalog import CatalogEntry, read_catalog
+from taskclient.catalog import CatalogEntry, forget, read_catalog
 from taskclient.connection import broker_errors, connect
+from taskclient.contract_check import ContractCheck
+from taskclient.contracts import known_contracts
 from taskclient.dead_letters import DeadLetters
+from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
 from taskclient.letters import SERVICES_KEY
@@ -25,6 +29,18 @@ from taskclient.workflow import WorkflowRun
 
 if TYPE_CHECKING:
     from taskclient.amqp import Publisher
+
+
+class SendOptions(TypedDict, total=False):
+    """The options of `TaskClient.send_payload`, all of which may be left out."""
+
+    eta: datetime | None
+    countdown: float | None
+    expires: float | datetime | None
+    correlation_id: str | None
+    idempotency_key: str | None
+    task_id: str | None
+    queue: str | None
 
 
 class TaskClient:
@@ -45,9 +61,12 @@ class TaskClient:
         max_backlog: most messages that may wait in a queue before `send` refuses more; 0 means any number. By default
             TASK_MAX_BACKLOG, or 1,000,000.
         max_memory: how much of Redis' `maxmemory` may be in use before `send` refuses, as a share of 1; 0 means all.
+        contracts: files `contract.json`, or folders with them, to check names and payloads against instead of the
+            catalog. By default what TASK_CONTRACTS names, with the system's path separator between, else the catalog.
+        check: whether names and payloads are checked before they are sent.
 
     Raises:
-        ValueError: a URL is not a Redis URL, or a limit is none.
+        ValueError: a URL is not a Redis URL, a limit is none, or there is no contract where `contracts` says.
     """
 
     def __init__(
@@ -58,6 +77,8 @@ class TaskClient:
         redis_url: str | None = None,
         max_backlog: int | None = None,
         max_memory: float = MAX_MEMORY,
+        contracts: Sequence[Path] | None = None,
+        check: bool = True,
     ) -> None:
         self._url = redis_of(broker_url, redis_url)
         self._broker = connect(self._url)
@@ -66,6 +87,7 @@ class TaskClient:
         self._publisher = _publisher(broker_url) if is_amqp(broker_url) else None
         self._push = self._publisher.push if self._publisher else producer.push
         self._results = ResultStore(result_url or default_result_url(self._url))
+        self._contracts = known_contracts(self._broker, contracts) if check else None
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +148,10 @@ class TaskClient:
         task_id: str | None = None,
         queue: str | None = None,
     ) -> TaskHandle:
-        """Send a task.
+        """Send a task, after a look into the catalog whether there is such a task and the payload fits it.
+
+        As long as the catalog is empty, because no worker has ever come up, or cannot be read, all is sent. A worker
+        checks for itself, and keeps what it cannot run as a dead letter.
 
         Args:
             name: the task's name, as in `app.tasks.email.send_email`.
@@ -145,6 +170,8 @@ class TaskClient:
 
         Raises:
             InvalidTaskName: the name has not the form `app.tasks.<module>.<task>`.
+            UnknownTask: no service has a task of this name.
+            PayloadRefused: the payload does not fit the task's contract; says every wrong field.
             PayloadNotSerializable: a value has no JSON form.
             PayloadTooLarge: the payload is too large.
             ValueError: a time without a time zone, a negative number of seconds, `eta` and `countdown` together, an
@@ -153,7 +180,8 @@ class TaskClient:
             BrokerFull: Redis' memory is too full.
             BrokerUnavailable: Redis could not be reached, or refused.
         """
-        own_queue = queue_of(name)
+        starts, ends = start_time(eta, countdown), end_time(expires)
+        own_queue, contract = self._known(name)
         queue = queue or own_queue
         task_id = task_id or str(uuid4())
         message = build_message(
@@ -163,8 +191,9 @@ class TaskClient:
             task_id=task_id,
             correlation_id=correlation_id,
             idempotency_key=idempotency_key,
-            eta=start_time(eta, countdown),
-            expires=end_time(expires),
+            eta=starts,
+            expires=ends,
+            contract=contract,
         )
         with broker_errors(self._url, f"sending {name} as task {task_id}"):
             self._push(queue, message)
@@ -201,12 +230,15 @@ class TaskClient:
 
         Raises:
             InvalidTaskName: the name has not the form `app.tasks.<module>.<task>`.
-            BatchRefused: payloads without a JSON form or too large, with their positions; nothing was sent.
+            UnknownTask: no service has a task of this name.
+            BatchRefused: payloads that do not fit the task, have no JSON form or are too large, with their positions;
+                nothing was sent.
             BatchInterrupted: a queue got full, or Redis away, after some were sent; says which.
             ValueError: a wrong time, or another number of ids than of payloads.
         """
-        own_queue = queue_of(name)
-        template = Template(name, queue or own_queue, start_time(eta, countdown), end_time(expires))
+        starts, ends = start_time(eta, countdown), end_time(expires)
+        own_queue, contract = self._known(name)
+        template = Template(name, queue or own_queue, starts, ends, contract)
         messages = build_batch(template, payloads, task_ids, correlation_id)
         at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
         push_batch(lambda *some: self._send_some(name, queue or own_queue, some), messages, at_once)
@@ -215,6 +247,14 @@ class TaskClient:
     def _send_some(self, name: str, queue: str, messages: Sequence[bytes]) -> None:
         with broker_errors(self._url, f"sending {len(messages)} tasks {name}"):
             self._push(queue, *messages)
+
+    def _known(self, name: str) -> tuple[str, ContractCheck | None]:
+        """The queue of a task, and what its payload is checked against."""
+        queue = queue_of(name)
+        if self._contracts is None:
+            return queue, None
+        entry = self._contracts.find(name)
+        return (entry.queue, self._contracts.check_of(entry)) if entry else (queue, None)
 
     def handle(self, task_id: str) -> TaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""
@@ -236,6 +276,34 @@ class TaskClient:
         """
         with broker_errors(self._url, "reading the catalog"):
             return read_catalog(self._broker)
+
+    def forget(self, service: str) -> list[str]:
+        """Take a service that is gone out of the catalog now, instead of when its time is over.
+
+        Returns:
+            The names of its tasks.
+
+        Raises:
+            ValueError: it still has workers, which would bring it back within a minute; stop them first.
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        alive = [worker for worker in self.workers(service) if worker.lease_seconds > 0]
+        if alive:
+            raise ValueError(f"{service} still has {len(alive)} workers, as on {alive[0].host}: stop them first.")
+        with broker_errors(self._url, f"taking {service} out of the catalog"):
+            return forget(self._broker, service)
+
+    def can_deploy(self, service: str, contracts: Iterable[CatalogEntry], *, most: int = 1000) -> Deployment:
+        """Whether a new version of a service understands all that waits; see `taskclient.deployment.can_deploy`.
+
+        Raises:
+            ValueError: `contracts` has none of this service; or the broker is RabbitMQ: only consumers read there.
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        if self._publisher:
+            raise ValueError("With RabbitMQ as broker, messages cannot be looked at without taking them.")
+        with broker_errors(self._url, f"reading the messages of {service}"):
+            return can_deploy(self._broker, service, contracts, most=most)
 
     def workers(self, service: str | None = None) -> list[Worker]:
         """The workers there are and what they hold, those that hold the fewest messages first; none on RabbitMQ.

@@ -11,6 +11,34 @@ class InvalidTaskName(TaskClientError, ValueError):
     """The name has not the form `app.tasks.<module>.<task>`; nothing was sent."""
 
 
+class FieldError(TypedDict):
+    """One wrong field of a payload: its dotted path and what is wrong with it, without the value itself."""
+
+    field: str
+    problem: str
+
+
+class UnknownTask(TaskClientError, ValueError):
+    """No contract of that name is known; nothing was sent."""
+
+
+class PayloadRefused(TaskClientError):
+    """The payload does not fit the task's contract; nothing was sent.
+
+    Args:
+        name: the task's name.
+        errors: all wrong fields.
+    """
+
+    def __init__(self, name: str, errors: list[FieldError]) -> None:
+        super().__init__(name, errors)
+        self.name, self.errors = name, errors
+
+    def __str__(self) -> str:
+        problems = "; ".join(f"{wrong['field']}: {wrong['problem']}" for wrong in self.errors)
+        return f"Nothing was sent: the payload does not fit {self.name}: {problems}"
+
+
 class PayloadTooLarge(TaskClientError):
     """The payload is larger than a message may be; nothing was sent."""
 
@@ -66,13 +94,6 @@ class BatchInterrupted(BrokerUnavailable):
 
 class TaskTimeout(TaskClientError, TimeoutError):
     """The wait ended before the task did; the task may still run."""
-
-
-class FieldError(TypedDict):
-    """One wrong field of a payload: its dotted path and what is wrong with it, without the value itself."""
-
-    field: str
-    problem: str
 
 
 class TaskFailed(TaskClientError):

@@ -1,14 +1,20 @@
 """A handle on one task that was sent: its status, its end, its result."""
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Generic, Self
+
+from typing_extensions import TypeVar
 
 from taskclient.outcome import value_of
 from taskclient.results import ResultStore, TaskRecord
 
+ResultT = TypeVar("ResultT", default=Any)
 
-class TaskHandle:
+
+class TaskHandle(Generic[ResultT]):
     """One task, known by its id; it holds no connection and can be made anew from the id at any time.
+
+    Its result has a type where the call had one, as in a module that `tasks stubs` writes.
 
     Args:
         task_id: the task's id.
@@ -63,7 +69,7 @@ class TaskHandle:
         self._results.wait(self.id, timeout)
         return self
 
-    def result(self, timeout: float | None = 0) -> Any:
+    def result(self, timeout: float | None = 0) -> ResultT:
         """What the task returned, as JSON values.
 
         Args:
@@ -76,4 +82,5 @@ class TaskHandle:
             TaskTimeout: there is no result yet.
             BrokerUnavailable: Redis could not be asked.
         """
-        return value_of(self._results.wait(self.id, timeout))
+        value: ResultT = value_of(self._results.wait(self.id, timeout))
+        return value

@@ -8,15 +8,19 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from taskclient.payload import encode_payload
+
+if TYPE_CHECKING:
+    from taskclient.contract_check import ContractCheck
 
 CORRELATION_HEADER = "x-correlation-id"  # ties a task to the request that caused it, over all services
 IDEMPOTENCY_HEADER = "idempotency-key"  # calls of one task with the same key run once; any producer may set it
 MAX_KEY_LENGTH = 255
 PUBLISHED_HEADER = "x-published-at"  # seconds since 1970; Celery's own headers do not say how long a message waits
+SCHEMA_HEADER = "x-schema-version"  # of the arguments' JSON Schema that the payload was checked against
 DUE_HEADER = "x-due-at"  # its ETA in seconds since 1970; a worker's transport clears Celery's own when it is over
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 _REPR_LENGTH = 1024  # characters, as Celery cuts its own
@@ -33,6 +37,7 @@ def build_message(
     idempotency_key: str | None = None,
     eta: datetime | None = None,
     expires: datetime | None = None,
+    contract: "ContractCheck | None" = None,
 ) -> bytes:
     """One message, ready for LPUSH; the source of its form is `as_task_v2` in celery/app/amqp.py.
 
@@ -45,16 +50,19 @@ def build_message(
         idempotency_key: what makes this call the same as another one of the same task with the same key.
         eta: earliest start, aware.
         expires: time after which the task is not run any more, aware.
+        contract: what the payload must fit; None checks nothing.
 
     Returns:
         JSON, UTF-8.
 
     Raises:
+        PayloadRefused: the payload does not fit the contract.
         PayloadNotSerializable: a value has no JSON form.
         PayloadTooLarge: more than 256 KiB.
         ValueError: the idempotency key is empty or has more than 255 characters.
     """
-    shared = _plain_template(name, queue) if eta is None and expires is None else Template(name, queue, eta, expires)
+    plain = eta is None and expires is None
+    shared = _plain_template(name, queue, contract) if plain else Template(name, queue, eta, expires, contract)
     return shared.message(payload, task_id=task_id, correlation_id=correlation_id, idempotency_key=idempotency_key)
 
 
@@ -66,12 +74,21 @@ class Template:
         queue: the Redis list that the messages will be pushed to.
         eta: earliest start, aware.
         expires: time after which the task is not run any more, aware.
+        contract: what the payloads must fit; None checks nothing.
     """
 
-    def __init__(self, name: str, queue: str, eta: datetime | None = None, expires: datetime | None = None) -> None:
-        self._name, self._eta = name, eta
+    def __init__(
+        self,
+        name: str,
+        queue: str,
+        eta: datetime | None = None,
+        expires: datetime | None = None,
+        contract: "ContractCheck | None" = None,
+    ) -> None:
+        self._name, self._eta, self._contract = name, eta, contract
+        headers = _headers(name, eta, expires) | ({SCHEMA_HEADER: contract.version} if contract else {})
         form = '", "content-encoding": "utf-8", "content-type": "application/json", "headers": {'
-        self._head = f"{form}{json.dumps(_headers(name, eta, expires))[1:-1]}, ".encode()
+        self._head = f"{form}{json.dumps(headers)[1:-1]}, ".encode()
         self._properties = f', "properties": {{{json.dumps(_properties(queue, expires))[1:-1]}, '.encode()
 
     def message(
@@ -83,7 +100,10 @@ class Template:
         idempotency_key: str | None = None,
     ) -> bytes:
         """One message; arguments and errors are those of `build_message`."""
-        body = b"[[]," + encode_payload(self._name, payload) + b"," + _EMBED + b"]"
+        encoded = encode_payload(self._name, payload)
+        if self._contract is not None:
+            self._contract.check(encoded)
+        body = b"[[]," + encoded + b"," + _EMBED + b"]"
         headers = {
             "id": task_id,
             "root_id": task_id,
@@ -108,8 +128,8 @@ class Template:
 
 
 @lru_cache(maxsize=1024)
-def _plain_template(name: str, queue: str) -> Template:
-    return Template(name, queue)
+def _plain_template(name: str, queue: str, contract: "ContractCheck | None") -> Template:
+    return Template(name, queue, contract=contract)
 
 
 def waits_since(eta: datetime | None) -> dict[str, float]:

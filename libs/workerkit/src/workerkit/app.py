@@ -16,6 +16,7 @@ from kombu import Queue
 
 from taskclient.urls import is_amqp
 from workerkit import amqp, bootsteps, celery_settings, drain, failures, logs, task_logs
+from workerkit.catalog import Catalog
 from workerkit.defaults import DEFAULTS
 from workerkit.health import path as health_path
 from workerkit.health_file import Health
@@ -130,7 +131,8 @@ def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> No
     health = Health(health_path())
     draining = drain.Drain(settings.task_drain_seconds, health)
     app.steps["worker"].add(drain.step(draining))
-    app.steps["consumer"].add(bootsteps.connection_step(service, health, draining))
+    app.catalog = Catalog(app, service, settings)  # type: ignore[attr-defined]  # where `workerkit.contracts` finds it
+    app.steps["consumer"].add(bootsteps.connection_step(app.catalog, health, draining))  # type: ignore[attr-defined]
     startup.add(app, settings)
 
     def on_worker_start(instance: Any, **_: Any) -> None:

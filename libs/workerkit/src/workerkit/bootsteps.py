@@ -10,9 +10,9 @@ from celery.worker import state
 from redbeat.schedulers import get_redis
 from redis.exceptions import ResponseError
 
-from taskclient.catalog import CatalogEntry, publish_catalog
 from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
+from workerkit.catalog import REFRESH_SECONDS, Catalog
 from workerkit.drain import Drain
 from workerkit.health import DISCONNECTED, DRAINING, READY
 from workerkit.health_file import Health
@@ -23,23 +23,7 @@ _TICK_SECONDS = 1.0
 _LOOK_SECONDS = 0.2  # until a SIGTERM is acted upon
 
 
-def catalog(app: Any, service: str) -> list[CatalogEntry]:
-    """The catalog entries of all tasks of a service."""
-    return [
-        CatalogEntry(
-            name=task.name,
-            queue=app.amqp.router.route({}, task.name)["queue"].name,
-            service=service,
-            description=(task.__doc__ or "").strip(),
-            parameters=task.contract.payload_schema(),
-            result=task.contract.result_schema(),
-        )
-        for task in app.tasks.values()
-        if getattr(task, "contract", None) is not None
-    ]
-
-
-def connection_step(service: str, health: Health, drain: Drain) -> type[bootsteps.StartStopStep]:
+def connection_step(catalog: Catalog, health: Health, drain: Drain) -> type[bootsteps.StartStopStep]:
     """The consumer bootstep of a service: it starts at each connection and stops at each loss of it."""
 
     class ConnectionStep(bootsteps.StartStopStep):
@@ -56,7 +40,7 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
             self._repeated = Repeated()
 
         def start(self, c: Any) -> None:
-            _publish(c.app, service)
+            _publish(c.app, catalog)
             if isinstance(c.pool, solo.TaskPool):
                 health.excused = lambda: bool(state.active_requests)
             self._repeated.begin(
@@ -66,6 +50,7 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
                 (PAUSE_SECONDS, partial(drop_cancelled, c.timer)),
                 # The pool looks when a process closes its files, maybe just before it has ended; then again after 5 s.
                 (_TICK_SECONDS, c.pool.maintain_pool),
+                (REFRESH_SECONDS, catalog.look),
             )
             c.call_soon(drain.look, c)  # before the loop asks for the first message
             health.enter(DRAINING if drain.begun else READY)
@@ -76,11 +61,11 @@ def connection_step(service: str, health: Health, drain: Drain) -> type[bootstep
     return ConnectionStep
 
 
-def _publish(app: Any, service: str) -> None:
+def _publish(app: Any, catalog: Catalog) -> None:
     try:
-        publish_catalog(get_redis(app), service, catalog(app, service))
-        schedule.publish(app, service)
-        get_redis(app).sadd(SERVICES_KEY, service)
+        catalog.publish()
+        schedule.publish(app, catalog.service)
+        get_redis(app).sadd(SERVICES_KEY, catalog.service)
     except ResponseError:
         # A full Redis, or an ACL without these keys: the queue can still be worked off.
         log.exception("catalog and schedule are not published")

@@ -257,7 +257,8 @@ class _Courier:
 
     def __init__(self, broker_url: str, result_url: str | None) -> None:
         self.urls = broker_url, result_url
-        self._client = TaskClient(broker_url, result_url)
+        # Unchecked: its caller has committed, and a worker that comes up later may know what the catalog does not yet.
+        self._client = TaskClient(broker_url, result_url, check=False)
         self._told: SimpleQueue[URL] = SimpleQueue()
         self._lock = Lock()
         self._thread: Thread | None = None

@@ -60,6 +60,11 @@ class WorkerSettings(BaseSettings):
     task_lease_seconds: float = Field(15.0, ge=1, le=600, description="a silent worker's tasks go back after so long")
     task_delivery_limit: int = Field(3, ge=2, le=100, description="deliveries after which a message is a dead letter")
     version: str = Field("dev", description="the image's version, for dead letters and logs")
+    service_owner: str = Field("", description="who answers for the service, in the catalog: a team, an address")
+    service_major: int = Field(1, ge=1, description="raised in the service's code when its contracts break callers")
+    task_catalog_days: float = Field(
+        30.0, ge=0, description="the service's tasks leave the catalog so long after its last worker; 0: never"
+    )
     task_drain_seconds: float = Field(
         DRAIN_SECONDS, ge=0, le=3600, description="so long a stopping worker lets tasks run on before it puts them back"
     )

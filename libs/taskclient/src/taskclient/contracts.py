@@ -1,0 +1,116 @@
+"""What a client knows of the tasks it sends: the catalog's contracts, read seldom, and compiled when first used."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import redis
+
+from taskclient.catalog import CatalogEntry, read_catalog
+from taskclient.connection import RedisClient
+from taskclient.contract_check import ContractCheck, UnusableSchema
+from taskclient.contract_file import read_contracts
+from taskclient.errors import UnknownTask
+
+FRESH_SECONDS: Final = 30.0  # a new version's contracts are known to every caller after this
+_UNKNOWN_SECONDS: Final = 0.1  # a name that is unknown has the catalog read again, but not more often than this
+
+logger = logging.getLogger(__name__)
+
+
+class Contracts:
+    """The contracts of all tasks; threads may share it.
+
+    Args:
+        read: reads them all, from a server or from files.
+        now: seconds of a clock that only goes forward.
+    """
+
+    def __init__(self, read: Callable[[], list[CatalogEntry]], now: Callable[[], float] = time.monotonic) -> None:
+        self._read, self._now = read, now
+        self._lock = Lock()
+        self._entries: dict[str, CatalogEntry] = {}
+        self._checks: dict[str, tuple[CatalogEntry, ContractCheck | None]] = {}
+        self._read_at: float | None = None
+
+    def find(self, name: str) -> CatalogEntry | None:
+        """The contract of a task; None if there are no contracts at all, or they could never be read.
+
+        Raises:
+            UnknownTask: there are contracts, and none of this name.
+        """
+        self._look(FRESH_SECONDS)
+        if name not in self._entries:
+            self._look(_UNKNOWN_SECONDS)
+        entry = self._entries.get(name)
+        if entry is None and self._entries:
+            raise UnknownTask(f"Nothing was sent: no service has a task {name!r}; {near(name, self._entries)}")
+        return entry
+
+    def check_of(self, entry: CatalogEntry) -> ContractCheck | None:
+        """The compiled contract; None if its schema cannot be compiled, which is logged once."""
+        with self._lock:
+            known, check = self._checks.get(entry.name, (None, None))
+            if known is not entry:
+                check = _compile(entry)
+                self._checks[entry.name] = entry, check
+            return check
+
+    def _look(self, seconds: float) -> None:
+        with self._lock:
+            if self._read_at is None or self._now() - self._read_at >= seconds:
+                self._take(self._answer())
+                self._read_at = self._now()
+
+    def _answer(self) -> list[CatalogEntry] | None:
+        try:
+            return self._read()
+        except redis.exceptions.NoPermissionError as error:
+            if self._read_at is None:
+                logger.warning("Names and payloads are not checked: this user may not read the catalog (%s)", error)
+        except redis.RedisError as error:
+            # What is known goes on to count. The broker may be up, if it is RabbitMQ; workers check for themselves.
+            logger.warning("The catalog could not be read, so what is new in it is not checked: %s", error)
+        return None
+
+    def _take(self, entries: list[CatalogEntry] | None) -> None:
+        if entries is None:
+            return
+        # What has not changed stays the same object, so that what was compiled of it stays too.
+        known = self._entries
+        self._entries = {one.name: known[one.name] if known.get(one.name) == one else one for one in entries}
+        self._checks = {name: kept for name, kept in self._checks.items() if self._entries.get(name) is kept[0]}
+
+
+def known_contracts(broker: RedisClient, paths: Sequence[Path] | None) -> Contracts:
+    """The contracts of some files, by default of those that TASK_CONTRACTS names; without any, those of the catalog.
+
+    Raises:
+        UnreadableContract: there is none at a path, or one that cannot be read.
+    """
+    named = os.environ.get("TASK_CONTRACTS", "")
+    chosen = [Path(path) for path in named.split(os.pathsep) if path] if paths is None else list(paths)
+    if not chosen:
+        return Contracts(partial(read_catalog, broker))
+    entries = read_contracts(chosen)
+    return Contracts(lambda: entries)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that is not known: those that are like it, or where all are."""
+    found = get_close_matches(name, list(known), 3)
+    return f"did you mean {' or '.join(found)}?" if found else "`tasks list` shows all."
+
+
+def _compile(entry: CatalogEntry) -> ContractCheck | None:
+    try:
+        return ContractCheck(entry.name, entry.parameters)
+    except UnusableSchema as error:
+        logger.warning("Payloads of %s are not checked. %s", entry.name, error)
+        return None
