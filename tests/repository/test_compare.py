@@ -185,7 +185,7 @@ SWITCHES = ("contract", "context", "health", "results", "key", "wait", "rate")
 SWITCHED = """
 from celery import signals
 from compare.systems.template_costs_tasks import Unchecked, app
-from workerkit.health import Health
+from workerkit.health_file import Health
 task = app.tasks["app.tasks.bench.noop"]
 bound = "workerkit.bind" in [key for (key, _sender), _receiver in signals.task_prerun.receivers]
 print(isinstance(task, Unchecked), not bound, Health.start is Health.tick, not task.ignore_result, task.idempotent,
