@@ -21,7 +21,7 @@ class Bench:
 
     def __init__(self, log, *arguments, module="compare"):
         mark = Mark()
-        self.processes = mark.processes
+        self.processes, self.names = mark.processes, mark.names
         self.log = log
         env = {**os.environ, **mark.environment, "PYTHONPATH": str(ROOT / "scripts"), "COLUMNS": "160"}
         argv = [sys.executable, "-u", "-m", module, "--rounds", "1", *arguments]
@@ -94,7 +94,7 @@ def test_parts_of_the_template_are_measured_one_by_one(start):
 )
 def test_ctrl_c_ends_all_it_started(start, workload, names):
     run = start("celery", workload)
-    wait_for(lambda: names <= {process.name() for process in run.processes()}, 60)
+    wait_for(lambda: names <= run.names(), 60)
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(60) == 130, run.log.read_text()
     assert "Stopped." in run.log.read_text()

@@ -45,7 +45,10 @@ def test_the_python_example_runs(stack):
     assert printed[0]["recipients"] == ["ada@example.com"]
 
 
-def test_the_how_to_runs(stack):
+def test_the_how_to_runs(stack, tmp_path, monkeypatch):
+    stubs = tmp_path / "task_stubs.py"
+    subprocess.run(["make", "stubs", f"out={stubs}"], cwd=ROOT, capture_output=True, check=True)
+    monkeypatch.syspath_prepend(tmp_path)
     page = ROOT / "docs" / "how-to" / "call-a-task.md"
     names = {}
     for code in blocks(page, "python"):

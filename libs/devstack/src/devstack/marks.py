@@ -1,6 +1,7 @@
 """A mark in the environment of a process, by which all that descends from it is found, whatever became of it."""
 
 import uuid
+from contextlib import suppress
 
 import psutil
 
@@ -23,4 +24,12 @@ class Mark:
                     found.append(process)
             except psutil.Error:
                 continue
+        return found
+
+    def names(self) -> set[str]:
+        """The names of their programs, of those that still run."""
+        found = set()
+        for process in self.processes():
+            with suppress(psutil.Error):
+                found.add(process.name())
         return found

@@ -40,7 +40,7 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     traces = tmp_path / "traces"
     traces.mkdir()
 
-    def start(server: Valkey, service: str, *arguments: str, **settings: str) -> WorkerProcess:
+    def start(server: Valkey, service: str, *arguments: str, ready: bool = True, **settings: str) -> WorkerProcess:
         folder = tmp_path / str(len(started))
         folder.mkdir()
         worker = WorkerProcess(
@@ -54,7 +54,8 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
         worker.traces = traces
         started.append(worker)
         worker.start()
-        worker.wait_ready()
+        if ready:
+            worker.wait_ready()
         return worker
 
     yield start

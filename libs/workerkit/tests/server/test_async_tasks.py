@@ -8,7 +8,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,7 +17,7 @@ from celery import Celery
 from devstack.postgres import Postgres
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
-from devstack.worker import WORKER, WorkerProcess
+from devstack.worker import WorkerProcess
 from taskclient.client import TaskClient
 from taskclient.errors import TaskFailed
 from taskclient.message import build_message
@@ -42,37 +41,12 @@ Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-    (tmp_path / "traces").mkdir()
+def start(start_worker: Start) -> Start:
+    def run(server: Valkey, *arguments: str, host: str = HOST, **settings: Any) -> WorkerProcess:
+        settings = {"TASK_LEASE_SECONDS": str(LEASE), **settings}
+        return start_worker(server, "async_tasks", f"--hostname={host}", *arguments, **settings)
 
-    def run(server: Valkey, *arguments: str, host: str = HOST, ready: bool = True, **settings: str) -> WorkerProcess:
-        folder = tmp_path / str(len(started))
-        folder.mkdir()
-        worker = WorkerProcess(
-            server,
-            Path(__file__).parent / "async_tasks",
-            "async_tasks_app",
-            folder=folder,
-            arguments=(*WORKER, f"--hostname={host}", *arguments),
-            settings={"TASK_LEASE_SECONDS": str(LEASE), "TRACES": str(tmp_path / "traces"), **settings},
-        )
-        worker.traces = tmp_path / "traces"
-        started.append(worker)
-        worker.start()
-        if ready:
-            worker.wait_ready()
-        return worker
-
-    yield run
-    for worker in started:
-        worker.stop()
-
-
-@pytest.fixture
-def client(valkey: Valkey) -> Iterator[TaskClient]:
-    with TaskClient(valkey.url) as connected:
-        yield connected
+    return run
 
 
 @pytest.fixture

@@ -29,15 +29,17 @@ _ONE_PROCESS = {"CELERYCONFIG_WORKER_CONCURRENCY": "1"}  # as the service itself
 class Mailbox:
     """Keeps every mail it takes; `refuse` maps an address to the server's answer, `answer` is the one to DATA.
 
-    `rcpt_seconds` and `data_seconds` pass before these answers; `open` are the conversations, `most_open` how many of
-    them there were at a time.
+    `data_seconds` pass before the answer to DATA, and while `may_answer` is not set there is none to RCPT; `asked` are
+    the recipients so far, `open` the conversations, `most_open` how many of them there were at a time.
     """
 
     def __init__(self):
         self.mails = []
         self.refuse = {}
         self.answer = "250 OK"
-        self.rcpt_seconds = self.data_seconds = 0
+        self.data_seconds = self.asked = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.open, self.most_open, self.quits = set(), 0, 0
 
     async def handle_EHLO(self, _server, session, _envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
@@ -52,7 +54,9 @@ class Mailbox:
         return "221 Bye"
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802 - aiosmtpd's name
-        await asyncio.sleep(self.rcpt_seconds)
+        self.asked += 1
+        while not self.may_answer.is_set():
+            await asyncio.sleep(0.01)
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)

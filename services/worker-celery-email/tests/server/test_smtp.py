@@ -186,16 +186,18 @@ def test_of_a_mail_that_took_too_long_no_more_is_sent(slow_reader):
 
 
 def test_a_cancelled_conversation_ends_with_quit(serve, mailbox):
-    mailbox.rcpt_seconds = 0.5
+    mailbox.may_answer.clear()
     mailer = SmtpMailer("127.0.0.1", serve(), starttls=False)
     message = EmailMessage()
     message["From"] = "hello@acme.example"
 
     async def give_up():
         delivering = asyncio.create_task(mailer.deliver(message, [ADA]))
-        while not mailbox.open:
+        while not mailbox.asked:
             await asyncio.sleep(0.01)
         delivering.cancel()
+        await asyncio.sleep(0.01)  # it says QUIT
+        mailbox.may_answer.set()
         with pytest.raises(asyncio.CancelledError):
             await delivering
 
