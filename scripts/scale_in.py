@@ -138,7 +138,7 @@ class ScaleIn:
         if not any(found.values()):
             return
         stats = self._inspect().stats() or {}
-        nodes = {(node.partition("@")[2], answer["pid"]): node for node, answer in stats.items()}
+        nodes = {(node.partition("@")[2], pid): node for node, answer in stats.items() for pid in _pids(answer)}
         for name, processes in found.items():
             unnamed[name].ids = frozenset(worker.id for worker in processes)
             unnamed[name].node = next((nodes[w.host, w.pid] for w in processes if (w.host, w.pid) in nodes), None)
@@ -159,6 +159,12 @@ class ScaleIn:
         for node, queue in self._cancelled:
             if node in staying:
                 self._app.control.add_consumer(queue, destination=[node], connection=self._connection)
+
+
+def _pids(stats: dict[str, Any]) -> list[int]:
+    """The processes of a worker, any of which may hold messages: in some pools each claims for itself."""
+    processes = stats.get("pool", {}).get("processes")
+    return [stats["pid"], *(processes if isinstance(processes, list) else [])]
 
 
 def _held(found: list[Worker]) -> int:

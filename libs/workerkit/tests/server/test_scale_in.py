@@ -25,9 +25,10 @@ Start = Callable[..., WorkerProcess]
 def start(valkey: Valkey, start_worker: Start) -> Start:
     numbers = itertools.count()
 
-    def run(*arguments: str) -> WorkerProcess:
+    def run(*arguments: str, **settings: str) -> WorkerProcess:
         name = f"--hostname=worker-{next(numbers)}@%h"
-        return start_worker(valkey, "delivery", name, *arguments, TASK_LEASE_SECONDS="3", TASK_DRAIN_SECONDS="1")
+        settings = {"TASK_LEASE_SECONDS": "3", "TASK_DRAIN_SECONDS": "1", **settings}
+        return start_worker(valkey, "delivery", name, *arguments, **settings)
 
     return run
 
@@ -88,6 +89,20 @@ def test_messages_that_wait_in_a_worker_go_back(
     for handle in handles:
         handle.result(60)
     assert [worker.trace(f"task-{n}") for n in range(700)] == [["start", "end"]] * 700
+
+
+def test_a_worker_whose_processes_claim_for_themselves_leaves(
+    start: Start, client: TaskClient, scale_in: ScaleIn
+) -> None:
+    worker = start("--pool=custom", "-c", "1", CELERY_CUSTOM_WORKER_POOL="workerkit.short_tasks.pool:TaskPool")
+    wait_for(lambda: len(client.workers("delivery")) == 1)
+    (process,) = client.workers("delivery")
+    assert process.pid != worker.pid
+    one = f"{process.host}:{process.pid}"
+    assert list(scale_in.leave([one], 15)) == [one]
+    client.send(SLEEP, name="later")
+    time.sleep(1)
+    assert worker.trace("later") == []
 
 
 def test_who_is_still_busy_when_patience_is_over_is_not_named(
