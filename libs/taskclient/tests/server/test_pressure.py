@@ -38,12 +38,12 @@ def use_share_of_maxmemory(broker: redis.Redis, share: float) -> None:
 
 
 def fill_up(broker: redis.Redis) -> None:
-    """Write until Redis itself refuses, and take away what it may still find by tidying up."""
+    """Write until Redis itself refuses, and take away more than it may still find by tidying up."""
     broker.config_set("maxmemory", broker.info("memory")["used_memory"] + 20_000_000)
     with contextlib.suppress(redis.OutOfMemoryError):
         for number in range(1_000):
             broker.set(f"ballast:{number}", b"x" * 100_000)
-    broker.config_set("maxmemory", broker.info("memory")["used_memory"] - 2_000_000)
+    broker.config_set("maxmemory", broker.info("memory")["used_memory"] // 2)
 
 
 def was_sent(client: TaskClient) -> bool:
