@@ -87,9 +87,9 @@ bench-growth: install ## What a task costs with up to 8 processes, 1,000,000 que
 $(share)/bench/.installed: scripts/requirements/bench.txt scripts/requirements/bench-arq.txt
 	@scripts/compare/install_peers
 
-.PHONY: bench-database
-bench-database: install ## Database tasks: pooled sessions beside a new engine for each task
-	@$(bin)/python scripts/bench/database_tasks.py
+.PHONY: bench-limits
+bench-limits: install ## How late a hard time limit ends a task that stops for nothing, and how late a busy worker answers (2 min)
+	@$(bin)/python scripts/bench/limits.py
 
 .PHONY: bench-load
 bench-load: install ## The etl worker's load beside a plain COPY, and its memory for ten times the rows

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import psutil
+
 from compare.subjects import Subject
 from devstack.valkey import Valkey
 
@@ -19,6 +21,10 @@ print(json.dumps({name: version(name) for name in sys.argv[1:]}))
 """
 
 
+def _stolen() -> float:
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
+
+
 @dataclass
 class Surroundings:
     """What a reader must know to compare figures.
@@ -27,6 +33,7 @@ class Surroundings:
         began: in UTC.
         load: the machine's load average before the run.
         clock: monotonic seconds at the start.
+        stolen: what the host had given to other machines by then, in CPU seconds.
         server: product and version.
         versions: of each environment's packages.
     """
@@ -34,6 +41,7 @@ class Surroundings:
     began: datetime
     load: float
     clock: float
+    stolen: float = field(default_factory=_stolen)
     server: str = ""
     versions: list[str] = field(default_factory=list)
 
@@ -57,5 +65,6 @@ class Surroundings:
         """All of it."""
         minutes = (time.monotonic() - self.clock) / 60
         when = f"{self.began:%Y-%m-%d, %H:%M} UTC, {minutes:.0f} minutes"
-        load = f"{os.cpu_count()} cores (load average before the run {self.load:.1f})"
+        share = (_stolen() - self.stolen) / (time.monotonic() - self.clock) / (os.cpu_count() or 1)
+        load = f"{os.cpu_count()} cores (load average before the run {self.load:.1f}; stolen by the host {share:.0%})"
         return f"{when}, {load}, Python {platform.python_version()}, {self.server}; {'; '.join(self.versions)}."
