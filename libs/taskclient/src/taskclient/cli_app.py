@@ -1,5 +1,6 @@
 """The `tasks` command with `send`, `run`, `status` and `list`; its other commands have modules of their own."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -116,7 +117,7 @@ def list_tasks(*, as_json: AsJson = False, broker: Broker = DEFAULT_BROKER) -> N
         typer.echo("The catalog is empty: no worker has published its tasks to this Redis yet.", err=True)
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "list": (list_tasks, cli_help.LIST),
     "show": (cli_tasks.show, cli_help.SHOW),
     "send": (send, cli_help.SEND),

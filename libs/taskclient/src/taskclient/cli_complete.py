@@ -16,7 +16,11 @@ from taskclient.contract_file import read_contracts
 from taskclient.schedules import schedule_names
 from taskclient.urls import LOCAL_BROKER, redis_of, with_password
 
-_QUICK: Final = {"socket_connect_timeout": 0.3, "socket_timeout": 0.5, "protocol": 2}  # seconds; a person waits
+_QUICK: Final[dict[str, Any]] = {
+    "socket_connect_timeout": 0.3,
+    "socket_timeout": 0.5,
+    "protocol": 2,
+}  # seconds; a person waits
 
 
 def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
