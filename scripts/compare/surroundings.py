@@ -33,17 +33,17 @@ class Surroundings:
         began: in UTC.
         load: the machine's load average before the run.
         clock: monotonic seconds at the start.
-        stolen: what the host had given to other machines by then, in CPU seconds.
         server: product and version.
         versions: of each environment's packages.
+        stolen: what the host had given to other machines by then, in CPU seconds.
     """
 
     began: datetime
     load: float
     clock: float
-    stolen: float = field(default_factory=_stolen)
     server: str = ""
     versions: list[str] = field(default_factory=list)
+    stolen: float = field(default_factory=_stolen)
 
     def look(self, server: Valkey, subjects: Sequence[Subject]) -> None:
         """Ask for versions."""
