@@ -75,7 +75,7 @@ def test_every_service_on_redis_is_its_own_user_there():
     users = {
         name: entry["environment"] for name, entry in compose.items() if "REDIS_USER" in entry.get("environment", {})
     }
-    assert users.keys() == {service.name for service in discover() if service.is_celery}
+    assert users.keys() == {service.name for service in discover() if service.uses_redis}
     assert {entry["REDIS_USER"] for entry in users.values()} == redis_users.users(ROOT).keys()
     for service, entry in users.items():
         name = service.removeprefix("worker-celery-")

@@ -156,7 +156,7 @@ class ResultStore:
             while (left := ends - time.monotonic()) > 0:
                 message = channel.get_message(timeout=min(LOOK_AGAIN, left))
                 if message and message["type"] == "message":
-                    yield _parse(task_id, message["data"])
+                    yield parse_record(task_id, message["data"])
                 else:
                     yield self._read(task_id)
 
@@ -168,10 +168,15 @@ class ResultStore:
 
 
 def _record(task_id: str, raw: bytes | None) -> TaskRecord:
-    return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
+    return TaskRecord(task_id) if raw is None else parse_record(task_id, raw)
 
 
-def _parse(task_id: str, raw: bytes) -> TaskRecord:
+def parse_record(task_id: str, raw: bytes) -> TaskRecord:
+    """The record of a stored or announced result.
+
+    Raises:
+        TaskClientError: it is not Celery's JSON.
+    """
     try:
         stored = json.loads(raw, object_hook=_plain)
         return TaskRecord(task_id, stored["status"], stored["result"], stored.get("traceback"), stored.get("date_done"))

@@ -1,0 +1,30 @@
+"""The catalog, and what is generated from it: OpenAPI with an operation for each task, AsyncAPI."""
+
+from fastapi import APIRouter
+
+from app.authentication import demand
+from app.context import Caller, Gateway
+from app.keys import ApiKey
+from app.problems import Json
+from taskclient.catalog import CatalogEntry
+
+router = APIRouter()
+
+
+@router.get("/catalog")
+def catalog(gateway: Gateway, key: Caller) -> Json:
+    """All tasks that the key may send or read about, sorted by name, with the schemas of payload and result."""
+    return Json([entry.model_dump(mode="json") for entry in gateway.catalog.entries() if _may_know(key, entry)])
+
+
+@router.get("/catalog/{name}")
+def entry(name: str, gateway: Gateway, key: Caller) -> Json:
+    """One task."""
+    found = gateway.catalog.find(name)
+    if not _may_know(key, found):
+        demand(key, "read", name)
+    return Json(found.model_dump(mode="json"))
+
+
+def _may_know(key: ApiKey, entry: CatalogEntry) -> bool:
+    return key.may("read", entry.name) or key.may("send", entry.name)

@@ -1,0 +1,3 @@
+"""The clerk worker's own settings."""
+
+task_routes = {"app.tasks.clerk.*": "clerk"}
