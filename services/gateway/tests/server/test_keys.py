@@ -1,0 +1,140 @@
+"""Nothing without a key, nothing beyond its scopes, nothing faster than its rate; every change is on record."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from conftest import Gateway
+from test_jobs import GOOD, ORDER
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from devstack.process import NotReady
+
+PATHS = [
+    ("POST", ORDER), ("GET", "/jobs/x"), ("DELETE", "/jobs/x"), ("GET", "/jobs"), ("GET", "/jobs/x/events"),
+    ("GET", "/catalog"), ("GET", "/catalog/x"), ("GET", "/openapi.json"), ("GET", "/asyncapi.json"),
+    ("GET", "/dead-letters"), ("GET", "/dead-letters/x"), ("POST", "/dead-letters/x/replay"),
+    ("DELETE", "/dead-letters/x"), ("GET", "/queues"), ("POST", "/queues/clerk/pause"), ("POST", "/queues/clerk/resume"),
+    ("GET", "/workers"), ("GET", "/schedules"), ("POST", "/schedules/x/run"), ("GET", "/metrics"), ("POST", "/tickets"),
+    ("GET", "/mcp"), ("GET", "/nothing"), ("GET", "/healthz/"), ("POST", "/static"),
+]  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("worker")
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "wrong"}, {"Authorization": "Basic ???"}, {"X-API-Key": ""}],
+)
+def test_without_a_key_nothing(gateway, method, path, headers):
+    answer = httpx.request(method, gateway.url + path, headers=headers)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("query", ["", "?ticket=wrong"])
+def test_no_socket_without_a_key(gateway, query):
+    async def run():
+        async with connect(f"ws://127.0.0.1:{gateway.port}/jobs/x/events{query}"):
+            pass
+
+    with pytest.raises(InvalidStatus) as refused:
+        asyncio.run(run())
+    assert refused.value.response.status_code == 401
+
+
+def test_health_is_open(gateway):
+    answer = httpx.get(f"{gateway.url}/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "redis": True})
+
+
+@pytest.mark.parametrize("headers", ["bearer", "header", "basic"])
+def test_three_ways_to_send_a_key(gateway, headers):
+    secret = gateway.secrets["reader"]
+    ways = {
+        "bearer": {"headers": {"Authorization": f"bearer {secret}"}},
+        "header": {"headers": {"X-API-Key": secret}},
+        "basic": {"auth": ("anybody", secret)},
+    }
+    assert httpx.get(f"{gateway.url}/catalog", **ways[headers]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("key_id", "method", "path", "status"),
+    [
+        ("orders", "POST", ORDER, 202),
+        ("orders", "POST", "/tasks/app.tasks.clerk.echo", 403),
+        ("orders", "POST", "/tasks/app.tasks.email.send_email", 403),
+        ("orders", "GET", "/catalog/app.tasks.clerk.order", 200),
+        ("orders", "GET", "/catalog/app.tasks.clerk.echo", 403),
+        ("orders", "GET", "/jobs/of-somebody-else", 403),
+        ("orders", "GET", "/jobs/of-somebody-else/events", 403),
+        ("orders", "GET", "/dead-letters", 403),
+        ("reader", "POST", ORDER, 403),
+        ("reader", "GET", "/jobs/x", 200),
+        ("sender", "GET", "/jobs/x", 403),
+        ("sender", "POST", ORDER, 202),
+    ],
+)
+def test_no_further_than_the_scopes(gateway, key_id, method, path, status):
+    with gateway.as_(key_id) as client:
+        answer = client.request(method, path, json=GOOD)
+    assert answer.status_code == status
+    assert status != 403 or f"The key {key_id} has no scope" in answer.json()["detail"]
+
+
+def test_a_key_sees_the_tasks_and_jobs_of_its_scopes_only(gateway, everyone):
+    own, other = everyone.post(ORDER, json=GOOD).json(), everyone.post("/tasks/app.tasks.clerk.echo", json={"value": 1})
+    with gateway.as_("orders") as client:
+        assert [entry["name"] for entry in client.get("/catalog").json()] == ["app.tasks.clerk.order"]
+        assert client.get(f"/jobs/{own['id']}").status_code == 200
+        assert client.get(other.headers["location"]).status_code == 403
+
+
+def test_a_key_is_let_in_as_often_as_it_may(gateway):
+    with gateway.as_("slow") as client:
+        answers = [client.get("/catalog") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 100
+
+
+def test_changes_are_on_record_and_secrets_are_not(gateway, everyone):
+    job_id = everyone.post(ORDER, json=GOOD).json()["id"]
+    with gateway.as_("reader") as client:
+        client.post(ORDER, json=GOOD)
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
+    audit = [line for line in lines if line["event"] == "audit"]
+    task = "app.tasks.clerk.order"
+    wanted = {"key": "all", "verb": "send", "object": task, "outcome": "done", "job": job_id}
+    assert any(line.items() >= wanted.items() for line in audit)
+    wanted = {"key": "reader", "verb": "send", "object": task, "outcome": 403}
+    assert any(line.items() >= wanted.items() for line in audit)
+    text = gateway.log.read_text()
+    assert [key_id for key_id, secret in gateway.secrets.items() if secret in text] == []
+    assert "ada@example.com" not in text
+
+
+def test_every_answer_has_the_security_headers(gateway, everyone):
+    for answer in (everyone.get("/catalog"), httpx.get(f"{gateway.url}/catalog"), everyone.get("/nothing")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
+        assert "server" not in answer.headers
+
+
+def test_production_does_not_start_without_a_key(valkey, tmp_path):
+    refused = Gateway(valkey, tmp_path, GATEWAY_KEYS_FILE="", GATEWAY_KEY="mine")
+    with pytest.raises(NotReady, match="GATEWAY_KEYS is missing"):
+        refused.__enter__()
+
+
+def test_a_ticket_is_good_once(gateway, everyone):
+    def use(ticket):
+        return httpx.get(f"{gateway.url}/catalog?ticket={ticket}").status_code
+
+    ticket = everyone.post("/tickets").json()["ticket"]
+    assert (use(ticket), use(ticket)) == (200, 401)
+    assert ticket not in gateway.log.read_text()
