@@ -1,6 +1,6 @@
 """The client: sends any task by name and payload, and follows it by its id."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
-from taskclient.catalog import CatalogEntry, forget, read_catalog
 from taskclient.connection import broker_errors, connect
 from taskclient.contract_check import ContractCheck
 from taskclient.contracts import known_contracts
-from taskclient.dead_letters import DeadLetters
-from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
-from taskclient.letters import SERVICES_KEY
 from taskclient.message import Template, build_message
 from taskclient.names import queue_of
+from taskclient.operations import Operations
 from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Producer, max_backlog_from_environment
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
-from taskclient.unacked import Adopted, adopt_unacked, plain_consumers
 from taskclient.urls import default_result_url, is_amqp, redis_of
-from taskclient.workers import Worker, workers
 from taskclient.workflow import WorkflowRun
 
 if TYPE_CHECKING:
@@ -43,7 +38,7 @@ class SendOptions(TypedDict, total=False):
     queue: str | None
 
 
-class TaskClient:
+class TaskClient(Operations):
     """Sends tasks to Celery workers on Redis or RabbitMQ; knows neither Celery nor any service.
 
     One client per process is enough; threads may share it. It connects on first use.
@@ -267,86 +262,6 @@ class TaskClient:
             BrokerUnavailable: Redis could not be asked.
         """
         return self._results.get_many(run.task_ids)
-
-    def catalog(self) -> list[CatalogEntry]:
-        """All tasks that workers have published, sorted by name.
-
-        Raises:
-            BrokerUnavailable: Redis could not be reached, or refused.
-        """
-        with broker_errors(self._url, "reading the catalog"):
-            return read_catalog(self._broker)
-
-    def forget(self, service: str) -> list[str]:
-        """Take a service that is gone out of the catalog now, instead of when its time is over.
-
-        Returns:
-            The names of its tasks.
-
-        Raises:
-            ValueError: it still has workers, which would bring it back within a minute; stop them first.
-            BrokerUnavailable: Redis could not be reached, or refused.
-        """
-        alive = [worker for worker in self.workers(service) if worker.lease_seconds > 0]
-        if alive:
-            raise ValueError(f"{service} still has {len(alive)} workers, as on {alive[0].host}: stop them first.")
-        with broker_errors(self._url, f"taking {service} out of the catalog"):
-            return forget(self._broker, service)
-
-    def can_deploy(self, service: str, contracts: Iterable[CatalogEntry], *, most: int = 1000) -> Deployment:
-        """Whether a new version of a service understands all that waits; see `taskclient.deployment.can_deploy`.
-
-        Raises:
-            ValueError: `contracts` has none of this service; or the broker is RabbitMQ: only consumers read there.
-            BrokerUnavailable: Redis could not be reached, or refused.
-        """
-        if self._publisher:
-            raise ValueError("With RabbitMQ as broker, messages cannot be looked at without taking them.")
-        with broker_errors(self._url, f"reading the messages of {service}"):
-            return can_deploy(self._broker, service, contracts, most=most)
-
-    def workers(self, service: str | None = None) -> list[Worker]:
-        """The workers there are and what they hold, those that hold the fewest messages first; none on RabbitMQ.
-
-        Args:
-            service: whose, as in `email`; None means those of every service, one service after the other.
-
-        Raises:
-            BrokerUnavailable: Redis could not be reached, or refused.
-        """
-        with broker_errors(self._url, "reading what the workers hold"):
-            names = [service] if service else sorted(name.decode() for name in self._broker.smembers(SERVICES_KEY))
-            return [worker for name in names for worker in workers(self._broker, name)]
-
-    def adopt_unacked(self, queues: Collection[str] = (), *, dry_run: bool = False) -> Adopted:
-        """Put back what workers of plain Celery had taken and not finished; see `taskclient.unacked.adopt_unacked`.
-
-        Raises:
-            ValueError: the broker is RabbitMQ, which does this by itself.
-            BrokerUnavailable: Redis could not be reached, or refused.
-        """
-        if self._publisher:
-            raise ValueError("RabbitMQ itself puts back what a worker had taken; there is nothing to adopt.")
-        with broker_errors(self._url, "putting back what plain workers had taken"):
-            return adopt_unacked(self._broker, queues=queues, dry_run=dry_run)
-
-    def plain_consumers(self) -> list[str]:
-        """The addresses of clients that wait for messages as workers of plain Celery do, as far as Redis tells.
-
-        Raises:
-            BrokerUnavailable: Redis could not be reached.
-        """
-        with broker_errors(self._url, "listing its clients"):
-            return plain_consumers(self._broker)
-
-    def dead_letters(self, service: str | None = None) -> DeadLetters:
-        """The messages that workers could not run.
-
-        Args:
-            service: whose, as in `email`; None means those of every service.
-        """
-        publish = self._publisher.push if self._publisher else None
-        return DeadLetters(self._broker, self._url, self._results, service, publish=publish)
 
 
 def _publisher(url: str) -> "Publisher":

@@ -102,10 +102,10 @@ def known_contracts(broker: RedisClient, paths: Sequence[Path] | None) -> Contra
     return Contracts(lambda: entries)
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def near(name: str, known: Iterable[str], all_of_them: str = "`tasks list` shows all.") -> str:
     """The end of a sentence about a name that is not known: those that are like it, or where all are."""
     found = get_close_matches(name, list(known), 3)
-    return f"did you mean {' or '.join(found)}?" if found else "`tasks list` shows all."
+    return f"did you mean {' or '.join(found)}?" if found else all_of_them
 
 
 def _compile(entry: CatalogEntry) -> ContractCheck | None:

@@ -22,6 +22,14 @@ class UnknownTask(TaskClientError, ValueError):
     """No contract of that name is known; nothing was sent."""
 
 
+class UnknownQueue(TaskClientError, ValueError):
+    """No task of the catalog has a queue of that name; nothing was changed."""
+
+
+class UnknownSchedule(TaskClientError, ValueError):
+    """No service has published a schedule of that name; nothing was changed or sent."""
+
+
 class PayloadRefused(TaskClientError):
     """The payload does not fit the task's contract; nothing was sent.
 
