@@ -17,14 +17,14 @@ from app.body_limit import BodyLimit
 from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
+from app.metrics import Measure
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, health, jobs, tasks
-from app.tickets import Tickets
+from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, tasks, tickets
 from workerkit import logs
 
 STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")
-_ROUTERS: Final = (health.router, catalog.router, tasks.router, jobs.router, events.router, dead_letters.router)
+_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, tickets, monitoring)
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -40,19 +40,20 @@ def make_app(settings: Settings) -> FastAPI:
     )  # fmt: skip
     app.state.context = context
     problems.install(app)
-    for router in _ROUTERS:
-        app.include_router(router)
+    for part in _PARTS:
+        app.include_router(part.router)
     _serve_pages(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(
         Authentication,
         keys=settings.keys(),
-        tickets=Tickets(context.shared),
+        tickets=context.tickets,
         rate_limit=RateLimit(context.shared),
         open_paths=OPEN_PATHS,
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measure, metrics=context.metrics)
     return app
 
 
