@@ -35,7 +35,7 @@ def make_app(settings: Settings) -> FastAPI:
     """
     context = Context.of(settings)
     app = FastAPI(
-        title="Task gateway", version=settings.version, docs_url=None, redoc_url=None, lifespan=_lifespan,
+        title="Task gateway", version=settings.version, openapi_url=None, lifespan=_lifespan,
         default_response_class=problems.Json,
     )  # fmt: skip
     app.state.context = context
