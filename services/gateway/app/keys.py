@@ -60,10 +60,6 @@ class ApiKey(BaseModel):
         """Whether a scope allows the verb for a task; None means for all tasks there are."""
         return any(_covers(pattern, task) for pattern in self._patterns(verb))
 
-    def may_any(self, verb: Verb) -> bool:
-        """Whether there may be a task that the verb is allowed for."""
-        return bool(self._patterns(verb))
-
     def _patterns(self, verb: Verb) -> list[str]:
         scopes = (scope.partition(":") for scope in self.scopes)
         return [pattern or EVERYTHING for own, _, pattern in scopes if own in (verb, EVERYTHING)]

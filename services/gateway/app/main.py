@@ -19,12 +19,12 @@ from app.context import Context
 from app.headers import SecurityHeaders
 from app.metrics import Measure
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, tasks, tickets
+from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, schedules, tasks, tickets
 from workerkit import logs
 
 STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")
-_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, tickets, monitoring)
+_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, schedules, tickets, monitoring)
 
 
 def make_app(settings: Settings) -> FastAPI:
