@@ -132,7 +132,9 @@ class Hub:
                 await self._listen()
             except redis.RedisError as error:
                 log.warning("the events of jobs cannot be read", error=str(error))
-                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                log.exception("the events of jobs cannot be read")  # whatever one of them was, all others go on
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
