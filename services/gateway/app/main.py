@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from app import problems
+from app import api_page, problems
 from app.authentication import Authentication
 from app.body_limit import BodyLimit
 from app.config import Settings
@@ -24,7 +24,7 @@ from app.routes import catalog, dead_letters, events, jobs, monitoring, operatio
 from workerkit import logs
 
 STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
-OPEN_PATHS: Final = ("/", "/healthz", "/static/")
+OPEN_PATHS: Final = ("/", "/healthz", "/static/", *api_page.OPEN_PATHS)
 _PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, schedules, tickets, monitoring)
 
 
@@ -44,6 +44,7 @@ def make_app(settings: Settings) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router)
     _serve_pages(app)
+    api_page.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(
