@@ -18,8 +18,8 @@ demo: install ## Run everything on this machine, send mails by name, show what c
 	@$(bin)/python scripts/demo.py
 
 .PHONY: dev
-dev: install ## The same stack, kept running; services restart when code changes (no Docker)
-	@$(bin)/python scripts/dev.py
+dev: install ## The same stack, kept running; services restart when code changes (no Docker): make dev only="gateway beat"
+	@$(bin)/python scripts/dev.py $(if $(only),--only $(only))
 
 .PHONY: triggers
 triggers: install ## List what beat runs, and what `make trigger-<task>` takes

@@ -44,13 +44,14 @@ class Follower:
 def main() -> int:
     """Keep the stack running; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    parser.add_argument("--only", nargs="+", metavar="SERVICE", help="start these services only; default: all")
+    only = parser.parse_args().only
     end_on_signals()
     console = Console()
     folder = new_folder("dev")
     stop = threading.Event()
     try:
-        with Stack(folder, settings={"LOG_FORMAT": "console"}) as stack:
+        with Stack(folder, only=set(only) if only else None, settings={"LOG_FORMAT": "console"}) as stack:
             _say_where(stack, console)
             threading.Thread(target=Follower(stack.processes, console).run, args=(stop,), daemon=True).start()
             _keep_running(stack, console, stop)
@@ -66,6 +67,7 @@ def _say_where(stack: Stack, console: Console) -> None:
     console.print(
         f"mails    {stack.mailbox.url}", f"flower   {stack.flower_url}  (admin / {stack.flower_password})", sep="\n"
     )
+    console.print(f"gateway  {stack.gateway_url}  (key {stack.gateway_key})", soft_wrap=True)
     console.print(f"send     export TASK_BROKER_URL={stack.valkey.url}", soft_wrap=True)
     console.print("         .venv/bin/tasks send app.tasks.email.send_email to=ada@example.com subject=Hello body=Hi")
 

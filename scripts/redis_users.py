@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FILE = Path("deploy", "redis", "users.acl")
 OPERATORS = "default"  # the user that start.sh makes beside those of the file
+_GATEWAY = "gateway"  # it has no Celery application to be found by
 _HEAD = """\
 # A line for each service: its name, and what its Redis user may do. Written by scripts/redis_users.py from the
 # services' routes; start.sh reads it and adds the passwords. docs/explanation/isolation.md says what is isolated.
@@ -49,6 +50,8 @@ def users(root: Path) -> dict[str, str]:
         if name in found or name == OPERATORS:
             raise UnreadableService(f"{app}: the name {name!r} is taken by another Redis user")
         found[name] = rules
+    if (root / "services" / _GATEWAY / "app" / "main.py").is_file():
+        found[_GATEWAY] = _gateway()
     return dict(sorted(found.items()))
 
 
@@ -114,6 +117,11 @@ def _flower() -> str:
     results = _all("%R~", _RESULTS)
     look = f"(+llen +exists {_all('%R~', outside(_PROTECTED))})"
     return f"{_COMMANDS} {keys} {results} {_all('&', [_REMOTE, *_HEARD])} {look} {_publish([_REMOTE])}"
+
+
+def _gateway() -> str:
+    """For each caller it does what the caller's API key allows, in any service's keys; never an operator's commands."""
+    return f"{_COMMANDS} ~* {_all('&', [_REMOTE, *_HEARD])} {_publish([_REMOTE])}"
 
 
 def _push() -> str:

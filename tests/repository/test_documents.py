@@ -79,7 +79,7 @@ def test_every_service_on_redis_is_its_own_user_there():
     users = {
         name: entry["environment"] for name, entry in compose.items() if "REDIS_USER" in entry.get("environment", {})
     }
-    assert users.keys() == {service.name for service in discover() if service.is_celery}
+    assert users.keys() == {service.name for service in discover() if service.uses_redis}
     assert {entry["REDIS_USER"] for entry in users.values()} == redis_users.users(ROOT).keys()
     for service, entry in users.items():
         name = service.removeprefix("worker-celery-")
@@ -102,3 +102,10 @@ def test_service_locks_hold_versions_of_the_one_that_is_tested():
     tested = set(re.findall(r"^([\w.-]+==\S+)", (ROOT / "scripts/requirements/dev.txt").read_text(), re.MULTILINE))
     for lock in ROOT.glob("services/*/requirements.txt"):
         assert set(re.findall(r"^([\w.-]+==\S+)", lock.read_text(), re.MULTILINE)) <= tested
+
+
+def test_the_index_names_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    pages = {str(path.relative_to(index.parent)) for path in index.parent.glob("*/*.md")}
+    missing = {page for page in pages if not page.startswith("adr/") and f"({page})" not in index.read_text()}
+    assert not missing, f"docs/README.md does not link to {sorted(missing)}"

@@ -58,11 +58,12 @@ class Compose:
     """
 
     def __init__(self, project: str, settings: Mapping[str, str] | None = None, *, files: Sequence[str] = ()) -> None:
-        names = ("REDIS", "POSTGRES", "MAIL", "FLOWER", "RABBITMQ", "RABBITMQ_PAGE")
+        names = ("REDIS", "POSTGRES", "MAIL", "FLOWER", "GATEWAY", "RABBITMQ", "RABBITMQ_PAGE")
         ports = {f"{name}_PORT": str(free_port()) for name in names}
         self.env = {**os.environ, "COMPOSE_PROJECT_NAME": project, **ports, **(settings or {})}
         self.mailbox = Mailbox(f"http://127.0.0.1:{ports['MAIL_PORT']}")
         self.flower_url = f"http://127.0.0.1:{ports['FLOWER_PORT']}"
+        self.gateway_url = f"http://127.0.0.1:{ports['GATEWAY_PORT']}"
         self.redis_url = f"redis://:{_PASSWORD}@127.0.0.1:{ports['REDIS_PORT']}/0"
         self.rabbitmq_url = f"amqp://worker:{_PASSWORD}@127.0.0.1:{ports['RABBITMQ_PORT']}//"
         self.network = f"{project}_default"

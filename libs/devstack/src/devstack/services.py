@@ -19,6 +19,7 @@ class Service:
         probe: HEALTHCHECK of its Dockerfile, which exits 0 when the service is ready; None for a one-shot service,
             which is ready when it has ended.
         uses_database: whether it needs PostgreSQL.
+        uses_redis: whether it needs Redis, as all do that read the workers' settings.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Service:
     command: list[str]
     probe: list[str] | None
     uses_database: bool
+    uses_redis: bool
 
     @property
     def is_celery(self) -> bool:
@@ -52,6 +54,7 @@ def _read(dockerfile: Path) -> Service:
         command=command,
         probe=probe,
         uses_database="./libs/datastore" in requirements,
+        uses_redis="./libs/workerkit" in requirements,
     )
 
 

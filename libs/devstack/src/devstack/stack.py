@@ -49,9 +49,12 @@ class Stack:
         self.valkey = Valkey(folder / "valkey")
         self.storage = folder / "storage"
         self.smtp_port, self._mail_port, self._flower_port, self._data_port = (free_port() for _ in range(4))
+        self._gateway_port = free_port()
         self.mailbox = Mailbox(f"http://127.0.0.1:{self._mail_port}")
         self.flower_url = f"http://127.0.0.1:{self._flower_port}"
         self.flower_password = secrets.token_urlsafe(12)
+        self.gateway_url = f"http://127.0.0.1:{self._gateway_port}"
+        self.gateway_key = secrets.token_urlsafe(24)
         self.mail = self._mail_catcher()
         self._settings = dict(settings or {})
         services = discover(root)
@@ -111,6 +114,9 @@ class Stack:
             "FLOWER_PORT": str(self._flower_port),
             "FLOWER_PASSWORD": self.flower_password,
             "FLOWER_DB": str(self.folder / "flower.db"),
+            "GATEWAY_ADDRESS": "127.0.0.1",
+            "GATEWAY_PORT": str(self._gateway_port),
+            "GATEWAY_KEY": self.gateway_key,
             "HEALTH_FILE": str(self.folder / f"{name}.health"),
             "CELERYCONFIG_WORKER_CONCURRENCY": "2",
             **self._settings,
