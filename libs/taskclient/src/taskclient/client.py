@@ -199,6 +199,22 @@ class TaskClient:
             self._push(queue, message)
         return TaskHandle(task_id, self._results, name)
 
+    def submit_and_wait(self, name: str, /, timeout: float | None, **payload: Any) -> Any:
+        """Send a task as `send` does, and wait for what it returns.
+
+        Args:
+            name: the task's name.
+            timeout: seconds; None waits for ever.
+            **payload: as for `send`, with its options.
+
+        Returns:
+            What the task returned, as JSON values.
+
+        Raises:
+            TaskClientError: as for `send`, and for `TaskHandle.result`: after a `TaskTimeout` the task goes on.
+        """
+        return self.send(name, **payload).result(timeout)
+
     def send_many(
         self,
         name: str,
@@ -209,6 +225,7 @@ class TaskClient:
         expires: float | datetime | None = None,
         correlation_id: str | None = None,
         task_ids: Sequence[str] | None = None,
+        idempotency_keys: Sequence[str] | None = None,
         queue: str | None = None,
     ) -> list[TaskHandle]:
         """Send many tasks of one name, some hundreds in each round trip.
@@ -223,6 +240,7 @@ class TaskClient:
             expires: seconds from now, or a time with a time zone, after which they are revoked instead of run.
             correlation_id: what ties them to a request in the logs; each task's own id by default.
             task_ids: as many as payloads; new UUIDs by default.
+            idempotency_keys: as many as payloads, each as for `send_payload`; none by default.
             queue: another queue than the one that follows from the name.
 
         Returns:
@@ -231,15 +249,15 @@ class TaskClient:
         Raises:
             InvalidTaskName: the name has not the form `app.tasks.<module>.<task>`.
             UnknownTask: no service has a task of this name.
-            BatchRefused: payloads that do not fit the task, have no JSON form or are too large, with their positions;
-                nothing was sent.
+            BatchRefused: payloads that do not fit the task, have no JSON form or are too large, with their positions
+                and every wrong field; nothing was sent.
             BatchInterrupted: a queue got full, or Redis away, after some were sent; says which.
-            ValueError: a wrong time, or another number of ids than of payloads.
+            ValueError: a wrong time or key, or another number of ids or keys than of payloads.
         """
         starts, ends = start_time(eta, countdown), end_time(expires)
         own_queue, contract = self._known(name)
         template = Template(name, queue or own_queue, starts, ends, contract)
-        messages = build_batch(template, payloads, task_ids, correlation_id)
+        messages = build_batch(template, payloads, task_ids, correlation_id, idempotency_keys)
         at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
         push_batch(lambda *some: self._send_some(name, queue or own_queue, some), messages, at_once)
         return [TaskHandle(task_id, self._results, name) for task_id in messages]

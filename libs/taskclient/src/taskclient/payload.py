@@ -45,7 +45,8 @@ def _to_json(name: str, payload: Mapping[str, Any]) -> bytes:
         field, value = _culprit("", payload)
         raise PayloadNotSerializable(
             f"The field {field!r} of the payload for {name} is a {type(value).__name__} without a JSON form. "
-            f"Send numbers, text, lists and objects, and a reference to anything else. ({type(error).__name__})"
+            f"Send numbers, text, lists and objects, and a reference to anything else. ({type(error).__name__})",
+            field or "payload",
         ) from error
 
 
