@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
+from taskclient.canvas import Stage
+from taskclient.canvas_handle import WorkflowHandle
+from taskclient.canvas_sender import SendsCanvas, prepare, push_all
 from taskclient.catalog import CatalogEntry, forget, read_catalog
 from taskclient.connection import broker_errors, connect
-from taskclient.contract_check import ContractCheck
-from taskclient.contracts import known_contracts
+from taskclient.contracts import Known, known_contracts
 from taskclient.dead_letters import DeadLetters
 from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import TaskClientError
@@ -43,7 +45,7 @@ class SendOptions(TypedDict, total=False):
     queue: str | None
 
 
-class TaskClient:
+class TaskClient(SendsCanvas):
     """Sends tasks to Celery workers on Redis or RabbitMQ; knows neither Celery nor any service.
 
     One client per process is enough; threads may share it. It connects on first use.
@@ -86,6 +88,7 @@ class TaskClient:
         producer = Producer(self._broker, max_backlog=max_backlog, max_memory=max_memory)
         self._publisher = _publisher(broker_url) if is_amqp(broker_url) else None
         self._push = self._publisher.push if self._publisher else producer.push
+        self._at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
         self._results = ResultStore(result_url or default_result_url(self._url))
         self._contracts = known_contracts(self._broker, contracts) if check else None
 
@@ -181,8 +184,8 @@ class TaskClient:
             BrokerUnavailable: Redis could not be reached, or refused.
         """
         starts, ends = start_time(eta, countdown), end_time(expires)
-        own_queue, contract = self._known(name)
-        queue = queue or own_queue
+        known = self._known(name)
+        queue = queue or known.queue
         task_id = task_id or str(uuid4())
         message = build_message(
             name,
@@ -193,7 +196,7 @@ class TaskClient:
             idempotency_key=idempotency_key,
             eta=starts,
             expires=ends,
-            contract=contract,
+            contract=known.check,
         )
         with broker_errors(self._url, f"sending {name} as task {task_id}"):
             self._push(queue, message)
@@ -255,24 +258,29 @@ class TaskClient:
             ValueError: a wrong time or key, or another number of ids or keys than of payloads.
         """
         starts, ends = start_time(eta, countdown), end_time(expires)
-        own_queue, contract = self._known(name)
-        template = Template(name, queue or own_queue, starts, ends, contract)
+        known = self._known(name)
+        queue = queue or known.queue
+        template = Template(name, queue, starts, ends, known.check)
         messages = build_batch(template, payloads, task_ids, correlation_id, idempotency_keys)
-        at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
-        push_batch(lambda *some: self._send_some(name, queue or own_queue, some), messages, at_once)
+        push_batch(lambda *some: self._send_some(name, queue, some), messages, self._at_once)
         return [TaskHandle(task_id, self._results, name) for task_id in messages]
 
     def _send_some(self, name: str, queue: str, messages: Sequence[bytes]) -> None:
         with broker_errors(self._url, f"sending {len(messages)} tasks {name}"):
             self._push(queue, *messages)
 
-    def _known(self, name: str) -> tuple[str, ContractCheck | None]:
-        """The queue of a task, and what its payload is checked against."""
-        queue = queue_of(name)
-        if self._contracts is None:
-            return queue, None
-        entry = self._contracts.find(name)
-        return (entry.queue, self._contracts.check_of(entry)) if entry else (queue, None)
+    def _send_canvas(
+        self, stages: Sequence[Stage], correlation_id: str | None, run_id: str | None, *, check_joints: bool
+    ) -> WorkflowHandle:
+        canvas, messages = prepare(
+            stages, self._known, correlation_id=correlation_id, run_id=run_id, check_joints=check_joints
+        )
+        self._results.expect_chords(messages.chords)
+        push_all(lambda queue, *some: self._send_some(canvas.run_id, queue, some), messages, self._at_once)
+        return WorkflowHandle(canvas, self._results)
+
+    def _known(self, name: str) -> Known:
+        return self._contracts.known(name) if self._contracts else Known(queue_of(name))
 
     def handle(self, task_id: str) -> TaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,27 @@ from taskclient.connection import RedisClient
 from taskclient.contract_check import ContractCheck, UnusableSchema
 from taskclient.contract_file import read_contracts
 from taskclient.errors import UnknownTask
+from taskclient.names import queue_of
 
 FRESH_SECONDS: Final = 30.0  # a new version's contracts are known to every caller after this
 _UNKNOWN_SECONDS: Final = 0.1  # a name that is unknown has the catalog read again, but not more often than this
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a task; without a contract nothing is checked.
+
+    Args:
+        queue: where it goes.
+        entry: its contract.
+        check: the compiled contract.
+    """
+
+    queue: str
+    entry: CatalogEntry | None = None
+    check: ContractCheck | None = None
 
 
 class Contracts:
@@ -52,6 +69,17 @@ class Contracts:
         if entry is None and self._entries:
             raise UnknownTask(f"Nothing was sent: no service has a task {name!r}; {near(name, self._entries)}")
         return entry
+
+    def known(self, name: str) -> Known:
+        """What is known of a task; its queue follows from its name if there is no contract.
+
+        Raises:
+            InvalidTaskName: the name has not the form of one.
+            UnknownTask: there are contracts, and none of this name.
+        """
+        queue = queue_of(name)
+        entry = self.find(name)
+        return Known(entry.queue, entry, self.check_of(entry)) if entry else Known(queue)
 
     def check_of(self, entry: CatalogEntry) -> ContractCheck | None:
         """The compiled contract; None if its schema cannot be compiled, which is logged once."""

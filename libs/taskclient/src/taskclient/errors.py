@@ -128,6 +128,40 @@ class BatchInterrupted(BrokerUnavailable):
         return f"{len(self.sent)} tasks were sent, {len(self.unsent)} were not or may not have been: {self.problem}"
 
 
+class StepError(TypedDict):
+    """What is wrong with a step of a chain, group or chord.
+
+    `step` and `after` are the places and names of the step and of what comes before it; `after` is None if only the
+    step itself is wrong. `field` is a dotted path in its payload, empty for the whole.
+    """
+
+    step: str
+    after: str | None
+    field: str
+    problem: str
+
+
+class WorkflowRefused(TaskClientError):
+    """A chain, group or chord cannot run as it is; nothing was sent.
+
+    Args:
+        errors: everything that is wrong, step by step.
+    """
+
+    def __init__(self, errors: list[StepError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        places: dict[str, list[str]] = {}
+        for error in self.errors:
+            place = f"{error['step']} after {error['after']}" if error["after"] else error["step"]
+            field = f"{error['field']}: " if error["field"] else ""
+            places.setdefault(place, []).append(f"{field}{error['problem']}")
+        listed = "; ".join(f"{place}: {', '.join(problems)}" for place, problems in places.items())
+        return f"Nothing was sent: {listed}"
+
+
 class TaskTimeout(TaskClientError, TimeoutError):
     """The wait ended before the task did; the task may still run."""
 

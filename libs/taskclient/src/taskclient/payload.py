@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_jsonable_python
 
 from taskclient.errors import PayloadNotSerializable, PayloadTooLarge
 
@@ -36,6 +36,12 @@ def encode_payload(name: str, payload: Mapping[str, Any]) -> bytes:
             "Store the data (a file, an object store, the database) and send a reference to it."
         )
     return encoded
+
+
+def decode_payload(encoded: bytes) -> dict[str, Any]:
+    """The payload as JSON types, from what `encode_payload` has made."""
+    payload: dict[str, Any] = from_json(encoded)
+    return payload
 
 
 def _to_json(name: str, payload: Mapping[str, Any]) -> bytes:

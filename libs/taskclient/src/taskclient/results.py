@@ -3,14 +3,14 @@
 import json
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 
-from taskclient.chords import reopen_chord
+from taskclient.chords import CHORD_SECONDS, chord_sizes, reopen_chord
 from taskclient.connection import broker_errors, connect
 from taskclient.errors import TaskClientError, TaskTimeout
 
@@ -92,6 +92,19 @@ class ResultStore:
         """
         with broker_errors(self._url, f"reopening the chord of task {headers.get('id')}"):
             return reopen_chord(self._redis, headers)
+
+    def expect_chords(self, chords: Mapping[str, int]) -> None:
+        """Write how many results each chord waits for, before the first of them can come; twice does no harm.
+
+        Args:
+            chords: the number by the id of the chord's group.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        with broker_errors(self._url, "writing the sizes of chords"):
+            for key, size in chord_sizes(chords).items():
+                self._redis.set(key, size, ex=CHORD_SECONDS, nx=True)
 
     def wait(self, task_id: str, timeout: float | None) -> TaskRecord:
         """The record when the task has finished, whatever the outcome.
