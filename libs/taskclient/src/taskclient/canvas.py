@@ -62,6 +62,14 @@ def group(branches: Iterable[Step | Sequence[Step]]) -> Group:
     return Group(listed)
 
 
+def task_names(stages: Iterable[Stage]) -> list[str]:
+    """The names of all tasks in stages, each once."""
+    steps = [
+        [stage] if isinstance(stage, Step) else [one for branch in stage.branches for one in branch] for stage in stages
+    ]
+    return list(dict.fromkeys(one.task for some in steps for one in some))
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A step at its place in a run.

@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
-from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
+from taskclient.calls import build_call
 from taskclient.canvas import Stage
 from taskclient.canvas_handle import WorkflowHandle
 from taskclient.canvas_sender import SendsCanvas, prepare, push_all
@@ -19,9 +19,9 @@ from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
 from taskclient.letters import SERVICES_KEY
-from taskclient.message import Template, build_message
+from taskclient.message import Template
 from taskclient.names import queue_of
-from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Producer, max_backlog_from_environment
+from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Limits, Producer, max_backlog_from_environment
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
 from taskclient.unacked import Adopted, adopt_unacked, plain_consumers
@@ -85,7 +85,7 @@ class TaskClient(SendsCanvas):
         self._url = redis_of(broker_url, redis_url)
         self._broker = connect(self._url)
         max_backlog = max_backlog_from_environment() if max_backlog is None else max_backlog
-        producer = Producer(self._broker, max_backlog=max_backlog, max_memory=max_memory)
+        producer = Producer(self._broker, Limits(max_backlog, max_memory))
         self._publisher = _publisher(broker_url) if is_amqp(broker_url) else None
         self._push = self._publisher.push if self._publisher else producer.push
         self._at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
@@ -183,24 +183,21 @@ class TaskClient(SendsCanvas):
             BrokerFull: Redis' memory is too full.
             BrokerUnavailable: Redis could not be reached, or refused.
         """
-        starts, ends = start_time(eta, countdown), end_time(expires)
-        known = self._known(name)
-        queue = queue or known.queue
-        task_id = task_id or str(uuid4())
-        message = build_message(
+        call = build_call(
+            self._known(name),
             name,
             payload,
-            queue=queue,
-            task_id=task_id,
+            eta=eta,
+            countdown=countdown,
+            expires=expires,
             correlation_id=correlation_id,
             idempotency_key=idempotency_key,
-            eta=starts,
-            expires=ends,
-            contract=known.check,
+            task_id=task_id,
+            queue=queue,
         )
-        with broker_errors(self._url, f"sending {name} as task {task_id}"):
-            self._push(queue, message)
-        return TaskHandle(task_id, self._results, name)
+        with broker_errors(self._url, f"sending {name} as task {call.task_id}"):
+            self._push(call.queue, call.message)
+        return TaskHandle(call.task_id, self._results, name)
 
     def submit_and_wait(self, name: str, /, timeout: float | None, **payload: Any) -> Any:
         """Send a task as `send` does, and wait for what it returns.

@@ -20,8 +20,8 @@ FINISHED = FAILED | {"SUCCESS"}
 LOOK_AGAIN = 5.0  # seconds; Redis does not repeat an announcement that a broken connection swallowed
 RECONNECT_PAUSE = 0.3  # seconds
 
-_AWAY = (redis.ConnectionError, redis.TimeoutError)
-_REFUSED = (
+AWAY = (redis.ConnectionError, redis.TimeoutError)
+REFUSED = (
     redis.AuthenticationError,
     redis.exceptions.AuthorizationError,
 )  # both are ConnectionErrors; waiting is vain
@@ -82,7 +82,7 @@ class ResultStore:
             return {}
         with broker_errors(self._url, f"reading the results of {len(task_ids)} tasks"):
             stored = self._redis.mget([KEY_PREFIX + task_id for task_id in task_ids])
-        return {task_id: _record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
+        return {task_id: record_of(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
 
     def reopen_chord(self, headers: dict[str, Any]) -> int:
         """Let a failed header task of a chord count again; see `taskclient.chords`.
@@ -121,10 +121,7 @@ class ResultStore:
         for record in self.updates(task_id, timeout):  # noqa: B007 - the last one counts
             pass
         if not record.finished:
-            raise TaskTimeout(
-                f"Task {task_id} has not finished, its status is {record.status}. It may still run: "
-                "wait longer, or ask again later by its id."
-            )
+            raise still_running(record)
         return record
 
     def updates(self, task_id: str, timeout: float | None) -> Iterator[TaskRecord]:
@@ -153,8 +150,8 @@ class ResultStore:
         while time.monotonic() < ends:
             try:
                 yield from self._listen(task_id, ends)
-            except _AWAY as error:
-                if isinstance(error, _REFUSED) or time.monotonic() + RECONNECT_PAUSE >= ends:
+            except AWAY as error:
+                if isinstance(error, REFUSED) or time.monotonic() + RECONNECT_PAUSE >= ends:
                     raise
                 time.sleep(RECONNECT_PAUSE)
 
@@ -169,19 +166,32 @@ class ResultStore:
             while (left := ends - time.monotonic()) > 0:
                 message = channel.get_message(timeout=min(LOOK_AGAIN, left))
                 if message and message["type"] == "message":
-                    yield _parse(task_id, message["data"])
+                    yield record_of(task_id, message["data"])
                 else:
                     yield self._read(task_id)
 
     def _read(self, task_id: str) -> TaskRecord:
-        return _record(task_id, self._redis.get(KEY_PREFIX + task_id))
+        return record_of(task_id, self._redis.get(KEY_PREFIX + task_id))
 
     def _errors(self, task_id: str) -> AbstractContextManager[None]:
         return broker_errors(self._url, f"reading the result of task {task_id}")
 
 
-def _record(task_id: str, raw: bytes | None) -> TaskRecord:
+def record_of(task_id: str, raw: bytes | None) -> TaskRecord:
+    """What is stored about a task, from the bytes at its key or of its announcement; None if there are none.
+
+    Raises:
+        TaskClientError: they are not Celery's JSON.
+    """
     return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
+
+
+def still_running(record: TaskRecord) -> TaskTimeout:
+    """The error that a wait ended before the task."""
+    return TaskTimeout(
+        f"Task {record.task_id} has not finished, its status is {record.status}. It may still run: "
+        "wait longer, or ask again later by its id."
+    )
 
 
 def _parse(task_id: str, raw: bytes) -> TaskRecord:
