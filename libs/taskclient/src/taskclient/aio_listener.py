@@ -27,9 +27,11 @@ class Listener:
         self._connection: Any = None
         self._running: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()
+        self._closed = False
 
     async def close(self) -> None:
         """Close the connection; who still waits hears nothing more."""
+        self._closed = True
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
@@ -56,6 +58,8 @@ class Listener:
 
     async def _tell(self) -> None:
         """Have the server know what is waited for; many who come at once are told in one command."""
+        if self._closed:
+            return
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run(), name="results of tasks")
         with suppress(redis.RedisError, OSError):  # the connection is lost: the next one begins with all that is wanted

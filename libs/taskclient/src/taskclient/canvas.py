@@ -79,6 +79,7 @@ class Placed:
         key: its place and its task's name, as in `2.1 app.tasks.mill.grind`.
         id: of its task.
         before: the steps whose result it comes after; several if it comes after a group.
+        joins: whether it comes after a group, and takes the list of its results.
     """
 
     step: Step

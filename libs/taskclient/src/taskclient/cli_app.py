@@ -13,6 +13,7 @@ from taskclient.cli_input import full_name, open_client, parse_payload, parse_ti
 from taskclient.cli_operate import adopt_unacked, forget, list_workers
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
+from taskclient.cli_producers import print_producers
 from taskclient.cli_run import show_run
 from taskclient.cli_stubs import print_stubs
 from taskclient.results import FINISHED
@@ -30,6 +31,7 @@ app.add_typer(dead)
 app.command("workers", help=cli_help.WORKERS, epilog=cli_help.EPILOG)(list_workers)
 app.command("can-deploy", help=cli_help.CAN_DEPLOY, epilog=cli_help.EPILOG)(can_deploy)
 app.command("stubs", help=cli_help.STUBS, epilog=cli_help.EPILOG)(print_stubs)
+app.command("producers", help=cli_help.PRODUCERS, epilog=cli_help.EPILOG)(print_producers)
 app.command("forget", help=cli_help.FORGET, epilog=cli_help.EPILOG)(forget)
 app.command("adopt-unacked", help=cli_help.ADOPT, epilog=cli_help.EPILOG)(adopt_unacked)
 

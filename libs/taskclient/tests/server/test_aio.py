@@ -133,6 +133,21 @@ def test_waits_go_on_over_a_restart_of_the_server(own_valkey):
     assert with_client(own_valkey, use) == [7] * 20
 
 
+def test_who_still_waits_when_the_client_is_closed_opens_nothing_again(valkey, broker):
+    async def run():
+        client = AsyncTaskClient(valkey.url)
+        waiting = asyncio.create_task(client.handle("left behind").result(1))
+        while not broker.pubsub_channels("celery-task-meta-left behind"):
+            await asyncio.sleep(0.02)
+        await client.close()
+        with pytest.raises(TaskTimeout):
+            await waiting
+        await client.close()
+
+    asyncio.run(run())
+    assert not broker.pubsub_channels("celery-task-meta-left behind")
+
+
 def test_a_server_that_is_away_and_urls_that_cannot_be():
     nowhere = type("Nowhere", (), {"url": "redis://:s3cret@127.0.0.1:1/0"})
     for use in (
