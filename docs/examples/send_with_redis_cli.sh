@@ -22,8 +22,8 @@ printf '{"body": "%s", "content-encoding": "utf-8", "content-type": "application
 for _ in $(seq 200); do # results are in the next database, under the task's id
     result=$($cli -n 1 GET "celery-task-meta-$id")
     case $result in
-        *'"status": "SUCCESS"'*) echo "$result" && exit 0 ;;
-        *'"status": "FAILURE"'* | *'"status": "REVOKED"'*) echo "$result" >&2 && exit 1 ;;
+        *'"status": "SUCCESS"'*) printf '%s\n' "$result" && exit 0 ;;
+        *'"status": "FAILURE"'* | *'"status": "REVOKED"'*) printf '%s\n' "$result" >&2 && exit 1 ;;
     esac
     sleep 0.1
 done
