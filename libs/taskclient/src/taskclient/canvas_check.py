@@ -43,16 +43,16 @@ def check_canvas(canvas: Canvas, find: Find, *, joints: bool = True) -> dict[str
             known[one.step.task] = known.get(one.step.task) or find(one.step.task)
         except (UnknownTask, InvalidTaskName) as error:
             errors.append(_wrong(one, {"field": "", "problem": str(error).removeprefix("Nothing was sent: ")}))
+    checked = _Joints(known) if joints else None
     for one in canvas.placed:
         if one.step.task in known:
-            errors.extend(_of_step(one, known, joints=joints))
+            errors.extend(_of_step(one, known[one.step.task], checked))
     if errors:
         raise WorkflowRefused(errors)
     return known
 
 
-def _of_step(one: Placed, known: Mapping[str, Known], *, joints: bool) -> Iterator[StepError]:
-    task = known[one.step.task]
+def _of_step(one: Placed, task: Known, joints: "_Joints | None") -> Iterator[StepError]:
     yield from (_wrong(one, error) for error in _of_payload(one, task))
     if one.receives and task.entry is not None:
         first = first_parameter(task.entry)
@@ -62,8 +62,8 @@ def _of_step(one: Placed, known: Mapping[str, Known], *, joints: bool) -> Iterat
         elif first in one.step.payload:
             problem = "takes the result, so it must not be in the payload; immutable(...) makes a step that takes none"
             yield _wrong(one, {"field": first, "problem": problem}, after=_before(one))
-        elif joints:
-            yield from (_wrong(one, error, after=_before(one)) for error in _of_joint(one, first, task.entry, known))
+        elif joints is not None:
+            yield from (_wrong(one, error, after=_before(one)) for error in joints.of(one, first, task.entry))
 
 
 def first_parameter(entry: CatalogEntry) -> str | None:
@@ -83,22 +83,42 @@ def _of_payload(one: Placed, task: Known) -> Iterable[FieldError]:
     return [wrong for wrong in problems if wrong != {"field": first, "problem": "is missing"}]
 
 
-def _of_joint(one: Placed, first: str, entry: CatalogEntry, known: Mapping[str, Known]) -> Iterator[FieldError]:
-    """Why not every result of what comes before is accepted."""
-    tasks = [known.get(other.step.task) for other in one.before]
-    results = [closed(task.entry.result) for task in tasks if task is not None and task.entry is not None]
-    if len(results) < len(tasks):
-        return
-    given = list_of(results) if one.joins else results[0]
-    try:
-        taken = Document(entry.parameters).alone(entry.parameters["properties"][first])
-    except Undecidable as error:
-        yield {"field": first, "problem": str(error)}
-        return
-    reasons = {found.field: found for found in reversed(breaks(given, taken))}  # for each field the first one
-    for field, found in reversed(reasons.items()):
-        dot = "." if field and not field.startswith("[") else ""
-        yield {"field": f"{first}{dot}{field}", "problem": _reason(found)}
+class _Joints:
+    """Whether results fit what takes them; the same tasks, as in a thousand branches, are compared once.
+
+    Args:
+        known: what is known of the steps' tasks, by name.
+    """
+
+    def __init__(self, known: Mapping[str, Known]) -> None:
+        self._known = known
+        self._found: dict[tuple[tuple[str, ...], bool, str], list[FieldError]] = {}
+
+    def of(self, one: Placed, first: str, entry: CatalogEntry) -> list[FieldError]:
+        """Why not every result of what comes before a step is accepted by its first parameter."""
+        before = tuple(other.step.task for other in one.before)
+        key = before, one.joins, entry.name
+        if key not in self._found:
+            self._found[key] = list(self._compare(before, first, entry, joins=one.joins))
+        return self._found[key]
+
+    def _compare(
+        self, before: tuple[str, ...], first: str, entry: CatalogEntry, *, joins: bool
+    ) -> Iterator[FieldError]:
+        tasks = [self._known.get(name) for name in before]
+        results = [task.entry.result for task in tasks if task is not None and task.entry is not None]
+        if len(results) < len(tasks):
+            return
+        given = closed(list_of(results) if joins else results[0])
+        try:
+            taken = Document(entry.parameters).alone(entry.parameters["properties"][first])
+        except Undecidable as error:
+            yield {"field": first, "problem": str(error)}
+            return
+        reasons = {found.field: found for found in reversed(breaks(given, taken))}  # for each field the first one
+        for field, found in reversed(reasons.items()):
+            dot = "." if field and not field.startswith("[") else ""
+            yield {"field": f"{first}{dot}{field}", "problem": _reason(found)}
 
 
 def _reason(found: Break) -> str:
