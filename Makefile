@@ -153,6 +153,11 @@ stubs: install ## Write a typed Python function for each task: make stubs out=ta
 	@mkdir -p $(dir $(or $(out),build/task_stubs.py))
 	@$(bin)/tasks stubs --contract services > $(or $(out),build/task_stubs.py)
 
+.PHONY: producers
+producers: install ## Write a typed TypeScript function for each task: make producers out=tasks.ts
+	@mkdir -p $(dir $(or $(out),build/tasks.ts))
+	@$(bin)/tasks producers --language typescript --contract services > $(or $(out),build/tasks.ts)
+
 .PHONY: docs
 docs: install ## Write the generated parts of the documents
 	@python3 scripts/service_table.py

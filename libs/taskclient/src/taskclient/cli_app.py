@@ -14,6 +14,7 @@ from taskclient.cli_input import full_name, open_client, parse_payload, parse_ti
 from taskclient.cli_operate import adopt_unacked, forget, list_workers
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
+from taskclient.cli_producers import print_producers
 from taskclient.cli_run import show_run
 from taskclient.cli_stubs import print_stubs
 from taskclient.results import FINISHED
@@ -128,6 +129,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "workers": (list_workers, cli_help.WORKERS),
     "can-deploy": (can_deploy, cli_help.CAN_DEPLOY),
     "stubs": (print_stubs, cli_help.STUBS),
+    "producers": (print_producers, cli_help.PRODUCERS),
     "forget": (forget, cli_help.FORGET),
     "adopt-unacked": (adopt_unacked, cli_help.ADOPT),
 }

@@ -177,6 +177,15 @@ Examples:
 By default of all tasks in the catalog. app.tasks.email.send_email becomes email_send_email(client, to="...", ...). With
 --json the text is in `module`."""
 
+PRODUCERS = """Print a module with a typed function for each task, for callers in another language.
+
+\b
+Examples:
+  tasks producers > tasks.ts
+  tasks producers --language typescript --contract services/ > tasks.ts
+
+By default of all tasks in the catalog. app.tasks.email.send_email becomes emailSendEmail(client, {to: "...", ...})."""
+
 FORGET = """Take the tasks of a service that is gone for good out of the catalog.
 
 \b

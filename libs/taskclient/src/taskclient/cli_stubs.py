@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from taskclient.catalog import CatalogEntry
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import open_client
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker
@@ -24,12 +25,16 @@ def print_stubs(
 ) -> None:
     """Print the module."""
     with clear_errors():
-        if contract:
-            text = stubs(read_contracts(contract))
-        else:
-            with open_client(broker, None) as client:
-                text = stubs(client.catalog())
+        text = stubs(known_entries(contract, broker))
         if as_json:
             print_json({"module": text})
         else:
             typer.echo(text, nl=False)
+
+
+def known_entries(contract: list[Path] | None, broker: str) -> list[CatalogEntry]:
+    """The contracts of the files, or of the catalog if there are none."""
+    if contract:
+        return read_contracts(contract)
+    with open_client(broker, None) as client:
+        return client.catalog()
