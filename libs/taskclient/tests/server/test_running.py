@@ -13,8 +13,8 @@ HOLDER = "host:1:ab"
 
 
 @pytest.fixture
-def broker(valkey):
-    with valkey.client() as client:
+def broker(module_valkey):
+    with module_valkey.client() as client:
         client.flushall()
         client.sadd(SERVICES_KEY, "email", "etl")
         client.zadd("worker:email:holders", {HOLDER: time.time() * 1000 + 60_000})
