@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 from starlette.responses import FileResponse
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from app import problems
@@ -17,6 +18,8 @@ from app.body_limit import BodyLimit
 from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
+from app.mcp.http import PATH as MCP_PATH
+from app.mcp.http import McpEndpoint
 from app.metrics import Measure
 from app.rate_limit import RateLimit
 from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, tasks, tickets
@@ -42,6 +45,8 @@ def make_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for part in _PARTS:
         app.include_router(part.router)
+    app.state.mcp = McpEndpoint(context)
+    app.router.routes.append(Route(MCP_PATH, app.state.mcp, include_in_schema=False))
     _serve_pages(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
@@ -61,7 +66,9 @@ def make_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     listening = asyncio.create_task(context.hub.run())
-    yield
+    mcp: McpEndpoint = app.state.mcp
+    async with mcp.running():
+        yield
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening
