@@ -18,16 +18,17 @@ from app.body_limit import BodyLimit
 from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
+from app.key_ring import KeyRing
 from app.mcp.http import PATH as MCP_PATH
 from app.mcp.http import McpEndpoint
 from app.metrics import Measure
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, tasks, tickets
+from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, schedules, tasks, tickets
 from workerkit import logs
 
 STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")
-_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, tickets, monitoring)
+_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, schedules, tickets, monitoring)
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -52,7 +53,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(
         Authentication,
-        keys=settings.keys(),
+        keys=KeyRing(settings.keys, settings.gateway_keys_file),
         tickets=context.tickets,
         rate_limit=RateLimit(context.shared),
         open_paths=OPEN_PATHS,

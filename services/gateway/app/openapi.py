@@ -6,6 +6,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import BaseRoute
 
 from app.schema_parts import component, hoisted
+from app.schemas import Sent
 from taskclient.catalog import CatalogEntry
 
 _SECURITY: Final = {
@@ -44,11 +45,6 @@ _PROBLEMS: Final = {
     "501": "The broker cannot do this.",
     "503": "Redis does not answer, or is full.",
 }
-_SENT: Final = {
-    "type": "object",
-    "required": ["id", "name", "queue"],
-    "properties": {"id": {"type": "string"}, "name": {"type": "string"}, "queue": {"type": "string"}},
-}
 _SECONDS: Final = {"type": "number", "minimum": 0}
 _TIME: Final = {"type": "string", "format": "date-time"}
 _KEY: Final = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -83,7 +79,7 @@ def openapi(title: str, version: str, routes: list[BaseRoute], entries: list[Cat
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= {"Problem": _PROBLEM, "Sent": _SENT}
+    schemas |= {"Problem": _PROBLEM, "Sent": Sent.model_json_schema()}
     for entry in entries:
         document["paths"][f"/tasks/{entry.name}"] = {"post": _operation(entry)}
         schemas |= hoisted(entry.name, entry.parameters) | hoisted(f"{entry.name}.result", entry.result)

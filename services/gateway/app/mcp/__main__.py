@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR
+from mcp.types import INTERNAL_ERROR, INVALID_REQUEST
 
 from app.config import Settings
 from app.context import Context
+from app.key_ring import KeyRing
 from app.keys import ApiKey
 from app.mcp.server import Requests, make_server
 from app.rate_limit import RateLimit
@@ -24,19 +25,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     settings = Settings()
     logs.configure("gateway", level=settings.log_level, fmt=settings.log_format)
-    key = settings.keys().of_secret(settings.mcp_secret())
-    if key is None:
+    ring, secret = KeyRing(settings.keys, settings.gateway_keys_file), settings.mcp_secret()
+    if ring.of_secret(secret) is None:
         parser.error("GATEWAY_MCP_KEY is none of the keys in GATEWAY_KEYS or GATEWAY_KEYS_FILE")
-    asyncio.run(_serve(settings, key, changes=given.allow_changes))
+    asyncio.run(_serve(settings, ring, secret, changes=given.allow_changes))
 
 
-async def _serve(settings: Settings, key: ApiKey, *, changes: bool) -> None:
+async def _serve(settings: Settings, ring: KeyRing, secret: str, *, changes: bool) -> None:
     context = Context.of(settings)
     limit = RateLimit(context.shared)
 
     async def key_of(_request: Requests) -> ApiKey:
-        wait = await limit.wait_of(key)
-        if wait:
+        key = ring.of_secret(secret)
+        if key is None:
+            raise MCPError(INVALID_REQUEST, "The key in GATEWAY_MCP_KEY is none any more.")
+        if wait := await limit.wait_of(key):
             detail = f"The key {key.id} may make {key.per_second:g} requests a second; try again in {wait:.1f} s."
             raise MCPError(INTERNAL_ERROR, detail)
         return key

@@ -49,4 +49,6 @@ class McpEndpoint:
 
 
 async def _key_of(request: Requests) -> ApiKey:
+    if request.request is None:
+        raise TypeError(request)
     return key_of(request.request)

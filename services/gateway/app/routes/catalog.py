@@ -13,13 +13,13 @@ from taskclient.catalog import CatalogEntry
 router = APIRouter()
 
 
-@router.get("/catalog")
+@router.get("/catalog", response_model=list[CatalogEntry])
 def catalog(gateway: Gateway, key: Caller) -> Json:
     """All tasks that the key may send or read about, sorted by name, with the schemas of payload and result."""
     return Json([entry.model_dump(mode="json") for entry in gateway.catalog.entries() if _may_know(key, entry)])
 
 
-@router.get("/catalog/{name}")
+@router.get("/catalog/{name}", response_model=CatalogEntry)
 def entry(name: str, gateway: Gateway, key: Caller) -> Json:
     """One task."""
     found = gateway.catalog.find(name)

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Query
 from app.audit import audited
 from app.authentication import demand
 from app.context import Caller, Context, Gateway
-from app.jobs import job_of
+from app.jobs import Job, job_of
 from app.keys import ApiKey
 from app.problems import Json, Unsupported, told_as
+from app.schemas import Cancelled, RunningJob
 from taskclient.connection import broker_errors
 from taskclient.running import running_tasks
 
@@ -18,7 +19,7 @@ router = APIRouter()
 JobId = Annotated[str, Path(max_length=255)]
 
 
-@router.get("/jobs")
+@router.get("/jobs", response_model=list[RunningJob])
 def running(
     gateway: Gateway,
     key: Caller,
@@ -33,14 +34,14 @@ def running(
     return Json([{**asdict(task), "progress": job_of(records[task.id], task.task)["progress"]} for task in tasks])
 
 
-@router.get("/jobs/{job_id}", operation_id="show_job")
+@router.get("/jobs/{job_id}", response_model=Job, operation_id="show_job")
 def show(job_id: JobId, gateway: Gateway, key: Caller) -> Json:
     """How far a job is; PENDING is also the answer for an id that nobody ever sent."""
     name = readable_name(gateway, key, job_id)
     return Json(job_of(gateway.client.handle(job_id).record(), name))
 
 
-@router.delete("/jobs/{job_id}")
+@router.delete("/jobs/{job_id}", response_model=Cancelled)
 def cancel(job_id: JobId, gateway: Gateway, key: Caller) -> Json:
     """Take a job back: it is not run, or ended if it runs. `found` says whether it was waiting, running or finished."""
     with audited(key, "cancel", job_id) as line, told_as(Unsupported):

@@ -65,3 +65,23 @@ def test_everything_says_so_while_redis_is_away(own_valkey, tmp_path):
         own_valkey.wait_ready()
         wait_for(lambda: client.get("/jobs/x").status_code == 200)
         assert gateway.probe().returncode == 0
+
+
+def test_a_schedule_is_shown_paused_resumed_and_run(everyone, as_):
+    (schedule,) = everyone.get("/schedules").json()
+    assert (schedule["name"], schedule["task"], schedule["queue"], schedule["paused"]) == (
+        "clerk:tea",
+        "app.tasks.clerk.order",
+        "clerk",
+        False,
+    )
+    assert as_("reader").post("/schedules/clerk:tea/pause").status_code == 403
+    paused = everyone.post("/schedules/clerk:tea/pause").json()
+    assert paused == {"schedule": "clerk:tea", "paused": True, "changed": True}
+    assert everyone.get("/schedules").json()[0]["paused"]
+    assert everyone.post("/schedules/clerk:tea/resume").json()["changed"]
+    sent = everyone.post("/schedules/clerk:tea/run")
+    assert (sent.status_code, sent.json()["name"]) == (202, "app.tasks.clerk.order")
+    wait_for(lambda: everyone.get(sent.headers["location"]).json()["result"] == 4)
+    answer = everyone.post("/schedules/clerk:tee/run")
+    assert (answer.status_code, "did you mean clerk:tea?" in answer.json()["detail"]) == (404, True)

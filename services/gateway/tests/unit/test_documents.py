@@ -1,7 +1,10 @@
 """OpenAPI and AsyncAPI hold every task of the catalog with its schema, and every reference leads somewhere."""
 
+import json
+from pathlib import Path
 from typing import Literal
 
+import jsonschema_rs
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
@@ -63,6 +66,14 @@ def test_every_reference_leads_somewhere(routes, kind):
     assert any("Part" in reference for reference in found)
     for reference in found:
         assert resolve(document, reference) is not None
+
+
+@pytest.mark.parametrize("entries", [[], [entry(), entry("app.tasks.other.order")]])
+def test_the_asyncapi_document_is_valid(entries):
+    # The official schema, as in npm's @asyncapi/specs 6.11.1 (Apache-2.0), without line breaks.
+    schema = json.loads((Path(__file__).parent / "asyncapi-3.0.0.schema.json").read_text())
+    problems = jsonschema_rs.Draft7Validator(schema).iter_errors(asyncapi("x", "1", entries))
+    assert [(error.instance_path, error.message[:200]) for error in problems] == []
 
 
 def test_every_task_is_an_operation(routes):
