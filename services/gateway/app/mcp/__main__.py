@@ -24,10 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--allow-changes", action="store_true", help="also offer what the key may send and replay")
     given = parser.parse_args(arguments)
     settings = Settings()
-    logs.configure("gateway", level=settings.log_level, fmt=settings.log_format)
     ring, secret = KeyRing(settings.keys, settings.gateway_keys_file), settings.mcp_secret()
     if ring.of_secret(secret) is None:
         parser.error("GATEWAY_MCP_KEY is none of the keys in GATEWAY_KEYS or GATEWAY_KEYS_FILE")
+    logs.configure("gateway", level=settings.log_level, fmt=settings.log_format)
     asyncio.run(_serve(settings, ring, secret, changes=given.allow_changes))
 
 

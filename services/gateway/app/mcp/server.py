@@ -29,7 +29,7 @@ from taskclient.errors import BrokerUnavailable
 
 LOOK_SECONDS: Final = 5.0  # at the catalog, for who wants to be told that it has changed
 _INSTRUCTIONS: Final = (
-    "Background tasks of this company's services. trigger_* sends a task and answers with a job's id at once, or after "
+    "Background tasks of services. trigger_* sends a task and answers with a job's id at once, or after "
     "wait_seconds with its result; get_job tells how far a job is. For failures begin with analyze_dead_letter_queue."
 )
 Requests = ServerRequestContext[Any, Any]

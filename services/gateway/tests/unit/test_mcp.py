@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.mcp.__main__ import main
 from app.mcp.answers import failure, success
 from app.mcp.arguments import GetJob, read, split, trigger_schema
 from app.mcp.names import tool_name
@@ -123,3 +124,10 @@ def test_progress_of_another_form_is_not_told(result):
 
 def test_a_job_without_progress_tells_its_end():
     assert told(("SUCCESS", 1)) == [(1.0, 1.0, "done")]
+
+
+def test_stdio_does_not_start_with_a_key_that_the_gateway_does_not_know(monkeypatch, capsys):
+    monkeypatch.setenv("GATEWAY_MCP_KEY", "wrong")
+    with pytest.raises(SystemExit):
+        main([])
+    assert "GATEWAY_MCP_KEY is none of the keys" in capsys.readouterr().err
