@@ -154,6 +154,7 @@ stubs: install ## Write a typed Python function for each task: make stubs out=ta
 	@$(bin)/tasks stubs --contract services > $(or $(out),build/task_stubs.py)
 
 .PHONY: docs
-docs: ## Write the generated parts of the documents
+docs: install ## Write the generated parts of the documents
 	@python3 scripts/service_table.py
 	@python3 scripts/redis_users.py
+	@$(bin)/python scripts/command_reference.py

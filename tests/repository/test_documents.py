@@ -26,6 +26,10 @@ def test_the_users_of_redis_are_up_to_date():
     subprocess.run([sys.executable, ROOT / "scripts" / "redis_users.py", "--check"], check=True)
 
 
+def test_the_reference_of_the_command_is_up_to_date():
+    subprocess.run([sys.executable, ROOT / "scripts" / "command_reference.py", "--check"], check=True)
+
+
 def test_the_contracts_are_up_to_date():
     subprocess.run([sys.executable, ROOT / "scripts" / "contracts.py", "--check"], check=True)
 

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-from app import problems
+from app import api_page, problems
 from app.authentication import Authentication
 from app.body_limit import BodyLimit
 from app.config import Settings
@@ -27,7 +27,7 @@ from app.routes import catalog, dead_letters, events, jobs, monitoring, operatio
 from workerkit import logs
 
 STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
-OPEN_PATHS: Final = ("/", "/healthz", "/static/")
+OPEN_PATHS: Final = ("/", "/healthz", "/static/", *api_page.OPEN_PATHS)
 _PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, schedules, tickets, monitoring)
 
 
@@ -49,6 +49,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.mcp = McpEndpoint(context)
     app.router.routes.append(Route(MCP_PATH, app.state.mcp, include_in_schema=False))
     _serve_pages(app)
+    api_page.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(

@@ -1,9 +1,10 @@
 """The OpenAPI document: the gateway's own operations, and one for each task of the catalog with its schema."""
 
+import re
 from typing import Any, Final
 
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import BaseRoute
+from starlette.routing import BaseRoute
 
 from app.schema_parts import component, hoisted
 from app.schemas import Sent
@@ -81,16 +82,27 @@ def openapi(title: str, version: str, routes: list[BaseRoute], entries: list[Cat
         schemas.pop(unused, None)
     schemas |= {"Problem": _PROBLEM, "Sent": Sent.model_json_schema()}
     for entry in entries:
-        document["paths"][f"/tasks/{entry.name}"] = {"post": _operation(entry)}
         schemas |= hoisted(entry.name, entry.parameters) | hoisted(f"{entry.name}.result", entry.result)
     components["securitySchemes"] = _SECURITY
     components["responses"] = {f"Problem{status}": _problem(text) for status, text in _PROBLEMS.items()}
     document["security"] = [{name: []} for name in _SECURITY]
+    own: dict[str, Any] = document["paths"]
+    for path, operations in own.items():
+        for method in operations.keys() & _METHODS:
+            operations[method] |= _said(path, operations[method])
+    own["/healthz"]["get"]["security"] = []
+    tasks = {f"/tasks/{entry.name}": {"post": _operation(entry)} for entry in entries}
+    document["paths"] = tasks | own
     for path, operations in document["paths"].items():
         for method in operations.keys() & _METHODS:
             operations[method]["responses"] |= _refusals(path)
-    document["paths"]["/healthz"]["get"]["security"] = []
     return document
+
+
+def _said(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    """What a list of operations shows of one of the gateway's own."""
+    sentence = re.split(r"[.;:] |\.$", operation.get("description", ""), maxsplit=1)[0]
+    return {"tags": [path.split("/")[1]], "summary": sentence}
 
 
 def _operation(entry: CatalogEntry) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import typer
 
 from taskclient.cli_errors import clear_errors
 from taskclient.cli_input import open_client
-from taskclient.cli_options import DEFAULT_BROKER, Broker
+from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker
+from taskclient.cli_output import print_json
 from taskclient.contract_file import read_contracts
 from taskclient.stubs import stubs
 
@@ -18,6 +19,7 @@ def print_stubs(
         list[Path] | None,
         typer.Option(metavar="PATH", help="A contract.json, or a folder with some, instead of the catalog."),
     ] = None,
+    as_json: AsJson = False,
     broker: Broker = DEFAULT_BROKER,
 ) -> None:
     """Print the module."""
@@ -27,4 +29,7 @@ def print_stubs(
         else:
             with open_client(broker, None) as client:
                 text = stubs(client.catalog())
-        typer.echo(text, nl=False)
+        if as_json:
+            print_json({"module": text})
+        else:
+            typer.echo(text, nl=False)
