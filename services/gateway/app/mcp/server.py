@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-import structlog
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
@@ -34,7 +33,6 @@ _INSTRUCTIONS: Final = (
 )
 Requests = ServerRequestContext[Any, Any]
 KeyOf = Callable[[Requests], Awaitable[ApiKey]]
-log = structlog.get_logger("gateway")
 
 
 def make_server(context: Context, key_of: KeyOf, *, changes: bool) -> Server[Any]:
