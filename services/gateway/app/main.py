@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 from starlette.responses import FileResponse
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from app import api_page, problems
@@ -18,6 +19,8 @@ from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
 from app.key_ring import KeyRing
+from app.mcp.http import PATH as MCP_PATH
+from app.mcp.http import McpEndpoint
 from app.metrics import Measure
 from app.rate_limit import RateLimit
 from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, schedules, tasks, tickets
@@ -43,6 +46,8 @@ def make_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for part in _PARTS:
         app.include_router(part.router)
+    app.state.mcp = McpEndpoint(context)
+    app.router.routes.append(Route(MCP_PATH, app.state.mcp, include_in_schema=False))
     _serve_pages(app)
     api_page.install(app)
     # The last one added is the first that a request comes to.
@@ -63,7 +68,9 @@ def make_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     listening = asyncio.create_task(context.hub.run())
-    yield
+    mcp: McpEndpoint = app.state.mcp
+    async with mcp.running():
+        yield
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening
