@@ -58,13 +58,14 @@ class ApiKey(BaseModel):
 
     def may(self, verb: Verb, task: str | None = None) -> bool:
         """Whether a scope allows the verb for a task; None means for all tasks there are."""
-        return any(_covers(pattern, task) for pattern in self._patterns(verb))
+        return any(_covers(pattern, task) for pattern in self.patterns(verb))
 
     def may_any(self, verb: Verb) -> bool:
         """Whether there may be a task that the verb is allowed for."""
-        return bool(self._patterns(verb))
+        return bool(self.patterns(verb))
 
-    def _patterns(self, verb: Verb) -> list[str]:
+    def patterns(self, verb: Verb) -> list[str]:
+        """The patterns of the tasks that the verb is allowed for."""
         scopes = (scope.partition(":") for scope in self.scopes)
         return [pattern or EVERYTHING for own, _, pattern in scopes if own in (verb, EVERYTHING)]
 

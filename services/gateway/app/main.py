@@ -3,28 +3,27 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
-from app import problems
+from app import pages, problems
 from app.authentication import Authentication
 from app.body_limit import BodyLimit
 from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
+from app.monitor import Monitor
+from app.overview import read_overview
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, health, jobs, tasks
+from app.routes import catalog, dead_letters, events, health, jobs, overview, tasks
 from app.tickets import Tickets
 from workerkit import logs
 
-STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")
-_ROUTERS: Final = (health.router, catalog.router, tasks.router, jobs.router, events.router, dead_letters.router)
+_ROUTERS: Final = (health.router, catalog.router, tasks.router, jobs.router, events.router, dead_letters.router,
+            overview.router)
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -39,10 +38,11 @@ def make_app(settings: Settings) -> FastAPI:
         default_response_class=problems.Json,
     )  # fmt: skip
     app.state.context = context
+    app.state.monitor = Monitor(lambda: read_overview(context), settings.gateway_viewers)
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
-    _serve_pages(app)
+    pages.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(
@@ -59,22 +59,13 @@ def make_app(settings: Settings) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
-    listening = asyncio.create_task(context.hub.run())
+    running = [asyncio.create_task(part.run()) for part in (context.hub, app.state.monitor)]
     yield
-    listening.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await listening
+    for task in running:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await context.close()
-
-
-def _serve_pages(app: FastAPI) -> None:
-    if not STATIC.is_dir():
-        return
-    app.mount("/static", StaticFiles(directory=STATIC))
-
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
 
 
 if __name__ == "__main__":
