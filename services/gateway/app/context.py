@@ -1,6 +1,6 @@
 """What all requests share: connections, keys, the catalog, the hub; made at start, closed at the end."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import redis.asyncio
@@ -13,8 +13,11 @@ from app.config import Settings
 from app.hub import Hub
 from app.jobs import JobNames
 from app.keys import ApiKey
+from app.metrics import Metrics
+from app.tickets import Tickets
 from taskclient.client import TaskClient
 from taskclient.connection import OPTIONS, RedisClient, connect
+from taskclient.results import ResultStore
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,12 @@ class Context:
         broker: the Redis of all that is no result, for threads.
         shared: the same, for the event loop.
         results: the Redis of the results, for the event loop.
+        records: what is stored about tasks, for threads.
         hub: follows jobs.
         catalog: the tasks there are.
         names: which task a job is of.
+        tickets: stand for a key once.
+        metrics: what was asked for.
     """
 
     settings: Settings
@@ -37,31 +43,38 @@ class Context:
     broker: RedisClient
     shared: "redis.asyncio.Redis[bytes]"
     results: "redis.asyncio.Redis[bytes]"
+    records: ResultStore
     hub: Hub
-    catalog: Catalog = field()
-    names: JobNames = field()
+    catalog: Catalog
+    names: JobNames
+    tickets: Tickets
+    metrics: Metrics
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Make the parts; they connect on first use."""
         client = TaskClient(settings.broker(), settings.results(), redis_url=settings.redis())
         broker = connect(settings.redis())
-        results = _connect(settings.results())
+        shared, results = _connect(settings.redis()), _connect(settings.results())
         return cls(
             settings=settings,
             client=client,
             broker=broker,
-            shared=_connect(settings.redis()),
+            shared=shared,
             results=results,
+            records=ResultStore(settings.results()),
             hub=Hub(results, settings.gateway_viewers),
             catalog=Catalog(client.catalog),
             names=JobNames(broker),
+            tickets=Tickets(shared),
+            metrics=Metrics(client),
         )
 
     async def close(self) -> None:
         """Close all connections."""
         self.client.close()
         self.broker.close()
+        self.records.close()
         for connection in (self.shared, self.results):
             await connection.aclose()  # type: ignore[attr-defined]  # not in the stubs
 

@@ -14,16 +14,15 @@ from app.body_limit import BodyLimit
 from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
+from app.metrics import Measure
 from app.monitor import Monitor
 from app.overview import read_overview
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, health, jobs, overview, tasks
-from app.tickets import Tickets
+from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, overview, tasks, tickets
 from workerkit import logs
 
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")
-_ROUTERS: Final = (health.router, catalog.router, tasks.router, jobs.router, events.router, dead_letters.router,
-            overview.router)
+_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, overview, tickets, monitoring)
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -40,19 +39,20 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.context = context
     app.state.monitor = Monitor(lambda: read_overview(context), settings.gateway_viewers)
     problems.install(app)
-    for router in _ROUTERS:
-        app.include_router(router)
+    for part in _PARTS:
+        app.include_router(part.router)
     pages.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(
         Authentication,
         keys=settings.keys(),
-        tickets=Tickets(context.shared),
+        tickets=context.tickets,
         rate_limit=RateLimit(context.shared),
         open_paths=OPEN_PATHS,
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measure, metrics=context.metrics)
     return app
 
 

@@ -1,7 +1,8 @@
 """Errors as answers: one JSON form (RFC 9457) for all of them, with every wrong field and what to do."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from taskclient.errors import (
     PayloadTooLarge,
     QueueFull,
     TaskClientError,
+    UnknownQueue,
+    UnknownSchedule,
     UnknownTask,
 )
 
@@ -44,7 +47,11 @@ class TooManyViewers(Exception):
     """As many event streams are open as the gateway allows."""
 
 
-class Unprocessable(ValueError):
+class Unsupported(Exception):
+    """The broker cannot do it; the message says what can."""
+
+
+class Unprocessable(Exception):
     """A parameter is wrong in a way that its type does not show."""
 
 
@@ -54,6 +61,8 @@ _STATUSES: Final = (  # the first kind that fits counts
     (Unprocessable, 422),
     (PayloadTooLarge, 413),
     (UnknownTask, 404),
+    (UnknownQueue, 404),
+    (UnknownSchedule, 404),
     (InvalidTaskName, 404),
     (LetterNotFound, 404),
     (NotReplayable, 409),
@@ -61,6 +70,7 @@ _STATUSES: Final = (  # the first kind that fits counts
     (BrokerUnavailable, 503),
     (TooManyViewers, 503),
     (Forbidden, 403),
+    (Unsupported, 501),
 )
 _TOLD: Final = (TaskClientError, *(kind for kind, _ in _STATUSES))  # their words are for callers
 
@@ -96,9 +106,20 @@ def answer_of(error: Exception) -> Json:
     return problem(status, detail, errors=fields.get(type(error)), headers=headers)
 
 
+@contextmanager
+def told_as(kind: type[Exception]) -> Iterator[None]:
+    """Raise a plain ValueError, by which `taskclient` refuses an argument or a broker, as another kind of error."""
+    try:
+        yield
+    except TaskClientError:
+        raise
+    except ValueError as error:
+        raise kind(str(error)) from error
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an application in this form."""
-    for kind in (TaskClientError, Forbidden, TooManyViewers, Unprocessable):
+    for kind in (TaskClientError, Forbidden, TooManyViewers, Unprocessable, Unsupported):
         app.add_exception_handler(kind, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from taskclient.cancel import Found, is_held, mark_cancelled, order_end
 from taskclient.catalog import CatalogEntry, forget, read_catalog
 from taskclient.connection import RedisClient, broker_errors
 from taskclient.contracts import near
@@ -11,7 +12,7 @@ from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import UnknownQueue
 from taskclient.letters import SERVICES_KEY
 from taskclient.queues import QueueState, queue_states, queues_of, set_paused
-from taskclient.results import ResultStore
+from taskclient.results import FINISHED, ResultStore
 from taskclient.unacked import Adopted, adopt_unacked, plain_consumers
 from taskclient.workers import Worker, workers
 
@@ -119,6 +120,36 @@ class Operations:
             UnknownQueue, ValueError, BrokerUnavailable: as for `pause`.
         """
         return self._set_paused(queue, paused=False)
+
+    def cancel(self, task_id: str) -> Found:
+        """Take a task back, so that it is not run, or ended if it runs; its result becomes REVOKED.
+
+        This holds for 30 days and for workers that start later, so the id cannot be used again meanwhile. A task that
+        runs is ended as its pool can: its process is killed, or its coroutine cancelled; what it has done stays done,
+        and nothing is repeated. If the workers could not hear of it, which `running` leaves open, ask again.
+
+        Returns:
+            What was known of it: `finished`, then nothing was changed; `running`, if a worker had taken its message;
+            else `waiting`, which may also mean that nobody has ever sent it.
+
+        Raises:
+            ValueError: the broker is RabbitMQ.
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        self._refuse_rabbitmq("use app.control.revoke of a Celery application to cancel a task")
+        if self._results.get(task_id).status in ("SUCCESS", "FAILURE"):
+            return "finished"
+        with broker_errors(self._url, f"cancelling task {task_id}"):
+            services = {name.decode() for name in self._broker.smembers(SERVICES_KEY)}
+            services |= queues_of(read_catalog(self._broker)).keys()
+            mark_cancelled(self._broker, services, task_id)
+            held = is_held(self._broker, services, task_id)
+            # The record of what runs is left to its worker: only that one knows how it ended.
+            status = "" if held else self._results.revoke(task_id)
+            order_end(self._broker, task_id)
+        if held:
+            return "running"
+        return "finished" if status in FINISHED else "waiting"
 
     def _set_paused(self, queue: str, *, paused: bool) -> bool:
         self._refuse_rabbitmq("stop its workers, or have them cancel their consumers, instead of pausing a queue")

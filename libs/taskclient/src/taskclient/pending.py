@@ -42,17 +42,28 @@ def pending_messages(client: RedisClient, service: str, queues: Collection[str])
         redis.RedisError: Redis could not be reached, or refused.
     """
     seen: set[tuple[bytes, bytes]] = set()
-    yield from _in_flight(client, service, seen)
+    yield from in_flight(client, service, seen)
     yield from _parked(client, service)
     yield from _delayed(client, service)
     for queue in sorted(queues):
         for step in _STEPS:
             name = f"{queue}{step}"
             yield from (Pending(WAITING, name, raw) for raw in _entries(client, name))
-    yield from _in_flight(client, service, seen)
+    yield from in_flight(client, service, seen)
 
 
-def _in_flight(client: RedisClient, service: str, seen: set[tuple[bytes, bytes]]) -> Iterator[Pending]:
+def in_flight(client: RedisClient, service: str, seen: set[tuple[bytes, bytes]] | None = None) -> Iterator[Pending]:
+    """The messages that the workers of a service have taken and not finished.
+
+    Args:
+        client: of the database in which the queues are.
+        service: as in `email`.
+        seen: what an earlier call found, which is left out; what this one finds is added.
+
+    Raises:
+        redis.RedisError: Redis could not be reached, or refused.
+    """
+    seen = set() if seen is None else seen
     for holder in client.zrange(f"worker:{service}:holders", 0, -1):
         found: Any = client.hscan_iter(f"worker:{service}:inflight:{holder.decode()}", count=_BATCH)
         for tag, entry in found:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -19,6 +20,18 @@ FAILED = frozenset({"FAILURE", "REVOKED"})
 FINISHED = FAILED | {"SUCCESS"}
 LOOK_AGAIN = 5.0  # seconds; Redis does not repeat an announcement that a broken connection swallowed
 RECONNECT_PAUSE = 0.3  # seconds
+
+_REVOKED_SECONDS = 7 * 86_400  # how long workers keep failures
+# One step, so that nothing is written over an end that came in between. Returns the status that was there.
+_REVOKE_LUA = """
+local stored = redis.call('GET', KEYS[1])
+local readable, record = pcall(cjson.decode, stored or '{}')
+local status = readable and type(record) == 'table' and record.status or 'PENDING'
+if status == 'SUCCESS' or status == 'FAILURE' or status == 'REVOKED' then return status end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('PUBLISH', KEYS[1], ARGV[1])
+return status
+"""
 
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
 _REFUSED = (
@@ -83,6 +96,32 @@ class ResultStore:
         with broker_errors(self._url, f"reading the results of {len(task_ids)} tasks"):
             stored = self._redis.mget([KEY_PREFIX + task_id for task_id in task_ids])
         return {task_id: _record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
+
+    def revoke(self, task_id: str) -> str:
+        """Store that a task was cancelled, unless it has finished; whoever waits for it hears of it.
+
+        Returns:
+            The status until now.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        record: dict[str, Any] = {
+            "status": "REVOKED",
+            "result": {
+                "exc_type": "TaskRevokedError",
+                "exc_message": ["cancelled"],
+                "exc_module": "celery.exceptions",
+            },
+            "traceback": None,
+            "children": [],
+            "date_done": datetime.now(UTC).isoformat(),
+            "task_id": task_id,
+        }
+        evaluate: Any = self._redis.eval  # the stubs leave it untyped
+        with broker_errors(self._url, f"cancelling task {task_id}"):
+            status = evaluate(_REVOKE_LUA, 1, KEY_PREFIX + task_id, json.dumps(record), _REVOKED_SECONDS)
+        return str(status, "utf-8", "replace")
 
     def reopen_chord(self, headers: dict[str, Any]) -> int:
         """Let a failed header task of a chord count again; see `taskclient.chords`.

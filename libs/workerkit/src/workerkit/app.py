@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from celery import Celery, signals
 from celery.utils.nodenames import NODENAME_DEFAULT
+from celery.worker import state
 from kombu import Queue
 
 from taskclient.urls import is_amqp
@@ -140,6 +141,7 @@ def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> No
         health.start()
         registry.hooks.on_condemned = partial(failures.report, app)
         registry.hooks.knows = app.tasks.__contains__
+        registry.hooks.on_cancelled = state.revoked.update
         registry.hooks.on_letters = failures.LettersWatch(service).look
         atexit.register(registry.leave)  # Celery has no signal for the end of a cold shutdown
         instance.quiet = not logs.is_readable(settings.log_format)  # the banner is for people

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from app.audit import audited
 from app.authentication import demand
 from app.context import Caller, Context, Gateway
-from app.problems import Json, Unprocessable
+from app.problems import Json, Unprocessable, told_as
 from taskclient.dead_letters import DeadLetter, DeadLetters
 from taskclient.dead_scan import LetterFilter
 
@@ -27,10 +27,8 @@ def listed(
 ) -> Json:
     """One page of them, the newest first; `next` is the `cursor` of the next page."""
     demand(key, "read", task)
-    try:
+    with told_as(Unprocessable):
         page = gateway.client.dead_letters(service).list(LetterFilter(task, reason), limit=limit, after=cursor)
-    except ValueError as error:
-        raise Unprocessable(str(error)) from error
     return Json({"letters": [letter.model_dump(mode="json") for letter in page.letters], "next": page.next})
 
 
@@ -72,7 +70,5 @@ def _letters_of(gateway: Context, letter_id: str, service: str | None, line: dic
 
 
 def _show(letters: DeadLetters, letter_id: str) -> DeadLetter:
-    try:
+    with told_as(Unprocessable):  # more than one service may have it
         return letters.show(letter_id)
-    except ValueError as error:  # more than one service has it
-        raise Unprocessable(str(error)) from error

@@ -1,6 +1,9 @@
 """Jobs: how far one is, what it came to."""
 
-from fastapi import APIRouter
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
 
 from app.authentication import demand
 from app.context import Caller, Context, Gateway
@@ -8,8 +11,24 @@ from app.jobs import job_of
 from app.keys import ApiKey
 from app.problems import Json
 from taskclient.connection import broker_errors
+from taskclient.running import running_tasks
 
 router = APIRouter()
+
+
+@router.get("/jobs")
+def running(
+    gateway: Gateway,
+    key: Caller,
+    state: Literal["running"] = "running",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Json:
+    """What workers have taken and not finished, with its progress; of each service no more than `limit`."""
+    demand(key, "read")
+    with broker_errors(gateway.settings.redis(), "reading what the workers hold"):
+        tasks = running_tasks(gateway.broker, most=limit)[:limit]
+    records = gateway.records.get_many([task.id for task in tasks])
+    return Json([{**asdict(task), "progress": job_of(records[task.id], task.task)["progress"]} for task in tasks])
 
 
 @router.get("/jobs/{job_id}")

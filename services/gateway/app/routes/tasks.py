@@ -9,10 +9,9 @@ from fastapi import APIRouter, Body, Header, Query
 from app.audit import audited
 from app.authentication import demand
 from app.context import Caller, Context, Gateway
-from app.problems import Json, Unprocessable
+from app.problems import Json, Unprocessable, told_as
 from taskclient.client import SendOptions
 from taskclient.connection import broker_errors
-from taskclient.errors import TaskClientError
 from taskclient.message import MAX_KEY_LENGTH
 
 router = APIRouter()
@@ -51,9 +50,6 @@ def send_job(gateway: Context, name: str, payload: dict[str, Any], job_id: str, 
     """
     with broker_errors(gateway.settings.redis(), f"sending {name}"):
         gateway.names.put(job_id, name)
-    try:
+    with told_as(Unprocessable):
         gateway.client.send_payload(name, payload, **options)
-    except TaskClientError:
-        raise
-    except ValueError as error:
-        raise Unprocessable(str(error)) from error
+    gateway.metrics.sent.labels(name).inc()

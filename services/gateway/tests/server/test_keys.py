@@ -5,12 +5,14 @@ import json
 
 import httpx
 import pytest
-from conftest import Gateway
-from test_jobs import GOOD, ORDER
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from devstack.gateway import GatewayProcess
 from devstack.process import NotReady
+
+ORDER = "/tasks/app.tasks.clerk.order"
+GOOD = {"customer": "ada@example.com", "lines": [{"item": "tea", "count": 2}]}
 
 PATHS = [
     ("POST", ORDER), ("GET", "/jobs/x"), ("DELETE", "/jobs/x"), ("GET", "/jobs"), ("GET", "/jobs/x/events"),
@@ -79,32 +81,29 @@ def test_three_ways_to_send_a_key(gateway, headers):
         ("sender", "POST", ORDER, 202),
     ],
 )
-def test_no_further_than_the_scopes(gateway, key_id, method, path, status):
-    with gateway.as_(key_id) as client:
-        answer = client.request(method, path, json=GOOD)
+def test_no_further_than_the_scopes(as_, key_id, method, path, status):
+    answer = as_(key_id).request(method, path, json=GOOD)
     assert answer.status_code == status
     assert status != 403 or f"The key {key_id} has no scope" in answer.json()["detail"]
 
 
-def test_a_key_sees_the_tasks_and_jobs_of_its_scopes_only(gateway, everyone):
+def test_a_key_sees_the_tasks_and_jobs_of_its_scopes_only(as_, everyone):
     own, other = everyone.post(ORDER, json=GOOD).json(), everyone.post("/tasks/app.tasks.clerk.echo", json={"value": 1})
-    with gateway.as_("orders") as client:
-        assert [entry["name"] for entry in client.get("/catalog").json()] == ["app.tasks.clerk.order"]
-        assert client.get(f"/jobs/{own['id']}").status_code == 200
-        assert client.get(other.headers["location"]).status_code == 403
+    client = as_("orders")
+    assert [entry["name"] for entry in client.get("/catalog").json()] == ["app.tasks.clerk.order"]
+    assert client.get(f"/jobs/{own['id']}").status_code == 200
+    assert client.get(other.headers["location"]).status_code == 403
 
 
-def test_a_key_is_let_in_as_often_as_it_may(gateway):
-    with gateway.as_("slow") as client:
-        answers = [client.get("/catalog") for _ in range(5)]
+def test_a_key_is_let_in_as_often_as_it_may(as_):
+    answers = [as_("slow").get("/catalog") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert 0 < int(answers[-1].headers["retry-after"]) <= 100
 
 
-def test_changes_are_on_record_and_secrets_are_not(gateway, everyone):
+def test_changes_are_on_record_and_secrets_are_not(gateway, as_, everyone):
     job_id = everyone.post(ORDER, json=GOOD).json()["id"]
-    with gateway.as_("reader") as client:
-        client.post(ORDER, json=GOOD)
+    as_("reader").post(ORDER, json=GOOD)
     lines = [json.loads(line) for line in gateway.log.read_text().splitlines()]
     audit = [line for line in lines if line["event"] == "audit"]
     task = "app.tasks.clerk.order"
@@ -126,9 +125,9 @@ def test_every_answer_has_the_security_headers(gateway, everyone):
 
 
 def test_production_does_not_start_without_a_key(valkey, tmp_path):
-    refused = Gateway(valkey, tmp_path, GATEWAY_KEYS_FILE="", GATEWAY_KEY="mine")
-    with pytest.raises(NotReady, match="GATEWAY_KEYS is missing"):
-        refused.__enter__()
+    refused = GatewayProcess(valkey, tmp_path, scopes={}, settings={"GATEWAY_KEYS_FILE": "", "GATEWAY_KEY": "mine"})
+    with pytest.raises(NotReady, match="GATEWAY_KEYS is missing"), refused:
+        pass
 
 
 def test_a_ticket_is_good_once(gateway, everyone):

@@ -105,6 +105,7 @@ class Holder:
         self.on_delayed: Callable[[float], None] = lambda _: None
         self.on_waiting: Callable[[], None] = lambda: None  # some messages were claimed ahead
         self.on_condemned: Callable[[bytes, str], None] = lambda _raw, _problem: None
+        self.on_cancelled: Callable[[list[str]], None] = lambda _: None  # before their messages can be delivered
         self._lock = threading.RLock()
         self._acks: deque[str] = deque()
         self._verdicts: deque[Verdict] = deque()
@@ -204,7 +205,9 @@ class Holder:
                 self._acks.popleft()
             for _ in verdicts:
                 self._verdicts.popleft()
-            unknown, blocked, condemned, claimed, now = reply
+            unknown, blocked, condemned, claimed, now, cancelled = reply
+            if cancelled:
+                self.on_cancelled([task_id.decode("utf-8", "replace") for task_id in cancelled])
             self._ahead = time.time() - now / 1000
             self._claimed(first, claimed)
         for raw in condemned:

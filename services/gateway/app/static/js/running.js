@@ -6,11 +6,16 @@ import { cancel, followJob } from "./jobs.js";
 import { makeProgress } from "./progress.js";
 import { guard, guarded } from "./rights.js";
 
+let before = null;
+
+// A job that is gone a second later is not worth a line; of many such jobs only their number is shown.
 export function showRunning(snapshot) {
-  const { jobs = [], more = 0 } = snapshot.running ?? {};
+  const jobs = (snapshot.running ?? []).filter((job) => !before || before.has(job.id) || job.progress);
+  before = new Set((snapshot.running ?? []).map((job) => job.id));
+  const all = Math.max(jobs.length, snapshot.queues.reduce((sum, state) => sum + state.in_flight, 0));
   byId("running-empty").hidden = jobs.length > 0;
-  const all = jobs.length + more;
-  setText(byId("running-count"), all ? `${plural(all, "job", "jobs")}${more ? `, ${jobs.length} shown` : ""}` : "");
+  setText(byId("running-empty"), all ? "What runs now takes less than a second." : "Nothing runs now.");
+  setText(byId("running-count"), all ? `${plural(all, "job", "jobs")}${all > jobs.length ? `, ${jobs.length} shown` : ""}` : "");
   keyed(byId("running-list"), jobs, (job) => job.id, makeRow);
 }
 
@@ -26,7 +31,7 @@ function makeRow({ id, task, service, worker }) {
     progress.element);
   function update(job) {
     setText(seconds, duration(job.seconds));
-    set(seconds, "title", "since a worker has taken it");
+    set(seconds, "title", "since it was sent, or was to start");
     progress.update(job.progress);
     guard(follow, "read", task);
     guard(stop, "cancel", task);

@@ -5,6 +5,7 @@ local prefix, holder, lease, limit = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumb
 local letter_limits = {tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])}
 local holders, attempts, dead = prefix .. ':holders', prefix .. ':attempts', prefix .. ':dead'
 local delayed, parked = prefix .. ':delayed', prefix .. ':parked'
+local paused, cancelled = prefix .. ':paused', prefix .. ':cancelled'  -- a set of queues; ids by when they are forgotten
 local inflight = prefix .. ':inflight:' .. holder
 
 -- The processes of one worker that claim for themselves have its name in common, behind an @.

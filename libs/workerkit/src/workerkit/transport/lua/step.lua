@@ -1,9 +1,10 @@
 -- One step of a worker: renew the lease, carry out what was decided about held messages, claim new ones.
--- KEYS: the lists to claim from, in order. They alone are read, so that client tracking wakes for nothing else.
+-- KEYS: the lists to claim from, in order. Client tracking wakes for what is read here: when a list that was empty is not
+-- any more, when a queue is paused or resumed, when a task is cancelled.
 -- Further arguments: 9 how many to claim, 10 number of the first new tag, 11 1 = take suspects along with others,
 --   12 n, then n tags of finished messages, then (verdict, tag, value, value) for all others.
 -- Returns {1 if the holder was not known, 1 if a suspect waits until nothing else runs here, condemned raw
---   messages, claimed (list, raw, crashes) ..., ms since 1970}.
+--   messages, claimed (list, raw, crashes) ..., ms since 1970, ids of claimed messages that were cancelled}.
 local want, tag, along, acks = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11] == '1', tonumber(ARGV[12])
 
 local unknown = redis.call('ZADD', holders, now + lease, holder)
@@ -46,10 +47,35 @@ for at = 13 + acks, #ARGV, 4 do
 end
 
 local claimed, got, blocked = {}, 0, 0
-local counting = want > 0 and redis.call('EXISTS', attempts) == 1
+-- One question, as mostly there is none of them: crashes are counted, queues are paused, tasks are cancelled.
+local special = want > 0 and redis.call('EXISTS', attempts, paused, cancelled) > 0
+local counting = special and redis.call('EXISTS', attempts) == 1
+local pausing = special and redis.call('EXISTS', paused) == 1
+local cancelling = special and redis.call('EXISTS', cancelled) == 1
 local alone = counting and alone_key(holder)
+local off = {}
+
+local lists = KEYS
+if pausing then
+  lists = {}
+  for _, list in ipairs(KEYS) do  -- the list of another priority has the queue's name before kombu's separator
+    local queue = string.match(list, '^(.-)\6\22') or list
+    if redis.call('SISMEMBER', paused, queue) == 0 then lists[#lists + 1] = list end
+  end
+end
+
+-- The message's id is among the texts that some "id" is followed by; what else is found belongs to no message here.
+local function note_cancelled(raw)
+  local _, at = string.find(raw, '"id":', 1, true)
+  while at do
+    local id = string.match(raw, '^%s*"([^"]+)"', at + 1)
+    if id and redis.call('ZSCORE', cancelled, id) then off[#off + 1] = id end
+    _, at = string.find(raw, '"id":', at, true)
+  end
+end
 
 local function hold(list, raw, crashes)
+  if cancelling then note_cancelled(raw) end
   redis.call('HSET', inflight, tag + got, list .. '\n' .. raw)
   got = got + 1
   claimed[#claimed + 1], claimed[#claimed + 2], claimed[#claimed + 3] = list, raw, crashes
@@ -94,7 +120,7 @@ local function claim(list, raw)
   end
 end
 
-for _, list in ipairs(KEYS) do
+for _, list in ipairs(lists) do
   while got < want and blocked == 0 do
     local popped = redis.pcall('RPOP', list, counting and 1 or want - got)
     if not popped or popped.err then break end
@@ -105,6 +131,6 @@ end
 if sole == holder and want > 0 and not suspect and blocked == 0 then redis.call('DEL', alone) end
 
 if got < want then  -- reading the lengths is what makes Redis tell when somebody pushes
-  for _, list in ipairs(KEYS) do redis.pcall('LLEN', list) end
+  for _, list in ipairs(lists) do redis.pcall('LLEN', list) end
 end
-return {unknown, blocked, condemned, claimed, now}
+return {unknown, blocked, condemned, claimed, now, off}
