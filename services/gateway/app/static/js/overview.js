@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { byId, set, setText } from "./dom.js";
 import { clock } from "./format.js";
-import { addPoint, setHistory } from "./past.js";
+import { addSnapshot, setHistory } from "./past.js";
 import { say } from "./toast.js";
 
 let stream = null;
@@ -32,7 +32,8 @@ function show(snapshot, parts) {
   problem(snapshot.problem);
   if (!snapshot.queues) return; // nothing has been read yet
   state(snapshot.problem ? "lost" : "on", snapshot.problem ? `as of ${clock(snapshot.at)}` : "live");
-  if (snapshot.point) addPoint(snapshot);
+  if (!snapshot.problem) addSnapshot(snapshot);
+  if (document.hidden) return; // nobody sees it
   for (const part of parts) part(snapshot);
 }
 

@@ -1,39 +1,23 @@
-// The past of the queues, as the gateway remembers it and as this page goes on from there.
+// The past of the queues: as the gateway remembers it, and as this page has seen it go on.
 
 const LONGEST = 3700; // seconds
+const DENSE = 120; // seconds for which each snapshot is kept; before that, as in the gateway, one in five seconds
 
-let columns = { at: [], queues: {} };
+let rows = []; // {at, point, queues: Map of name -> {depth, oldest_seconds}}
 
-export function setHistory(history) {
-  columns = history;
+export function setHistory({ at, queues }) {
+  const named = Object.entries(queues);
+  rows = at.map((time, place) => ({
+    at: time,
+    point: true,
+    queues: new Map(named.map(([name, { depth, oldest_seconds: oldest }]) => [name, { depth: depth[place], oldest_seconds: oldest[place] }])),
+  }));
 }
 
-export function addPoint(snapshot) {
-  const length = columns.at.length;
-  columns.at.push(snapshot.at);
-  for (const state of snapshot.queues) {
-    const kept = (columns.queues[state.queue] ??= { depth: Array(length).fill(null), oldest_seconds: Array(length).fill(null) });
-    kept.depth.push(state.depth);
-    kept.oldest_seconds.push(state.oldest_seconds);
-  }
-  for (const kept of Object.values(columns.queues)) {
-    for (const name of ["depth", "oldest_seconds"]) if (kept[name].length <= length) kept[name].push(null);
-  }
-  forget(snapshot.at - LONGEST);
+export function addSnapshot({ at, point, queues }) {
+  if (at <= (rows.at(-1)?.at ?? 0)) return;
+  rows.push({ at, point, queues: new Map(queues.map((state) => [state.queue, state])) });
+  rows = rows.filter((row) => row.at > at - (row.point ? LONGEST : DENSE));
 }
 
-// The points of one queue, with the present as the last one: the history has only every fifth second.
-export function pointsOf(queue, measure, now, value) {
-  const kept = columns.queues[queue]?.[measure] ?? [];
-  return [...columns.at.map((at, place) => [at, kept[place] ?? null]), [now, value]];
-}
-
-function forget(before) {
-  const many = columns.at.findIndex((at) => at >= before);
-  if (many <= 0) return;
-  columns.at.splice(0, many);
-  for (const kept of Object.values(columns.queues)) {
-    kept.depth.splice(0, many);
-    kept.oldest_seconds.splice(0, many);
-  }
-}
+export const pointsOf = (queue, measure) => rows.map((row) => [row.at, row.queues.get(queue)?.[measure] ?? null]);

@@ -52,7 +52,7 @@ function makeQueue({ queue, service }) {
     set(button, "aria-label", `${state.paused ? "Resume" : "Pause"} the queue ${queue}`);
     guard(button, "operate");
     for (const [measure, drawn] of Object.entries(plots)) {
-      drawn.update(pointsOf(queue, measure, state.at, state[measure]), state.at - state.span, state.at);
+      drawn.update(pointsOf(queue, measure), state.at - state.span, state.at);
     }
   }
   return { element, update };
