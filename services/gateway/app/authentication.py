@@ -76,7 +76,8 @@ class Authentication:
         return None
 
     async def _key(self, scope: Scope) -> ApiKey | None:
-        secret = _secret(Headers(scope=scope))
+        # A browser sends a password by itself, also for the forms of other sites: it is good for looking only.
+        secret = _secret(Headers(scope=scope), basic=scope.get("method") == "GET")
         if secret:
             return self._keys.of_secret(secret)
         ticket = QueryParams(scope["query_string"]).get("ticket")
@@ -106,11 +107,11 @@ def demand(key: ApiKey, verb: Verb, task: str | None = None) -> None:
         raise Forbidden(f"The key {key.id} has no scope {wanted!r}; its scopes are {', '.join(key.scopes)}.")
 
 
-def _secret(headers: Headers) -> str | None:
+def _secret(headers: Headers, *, basic: bool) -> str | None:
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and value.strip():
         return value.strip()
-    if kind.lower() == "basic":
+    if kind.lower() == "basic" and basic:
         return _password(value)
     offered = (one.strip() for one in headers.get("sec-websocket-protocol", "").split(","))
     of_socket = next((one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)), None)

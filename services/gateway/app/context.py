@@ -5,6 +5,8 @@ from typing import Annotated, Any, Self
 
 import redis.asyncio
 from fastapi import Depends
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 from starlette.requests import HTTPConnection
 
 from app.authentication import key_of
@@ -86,7 +88,8 @@ def context_of(connection: HTTPConnection) -> Context:
 
 
 def _connect(url: str) -> "redis.asyncio.Redis[bytes]":
-    options: dict[str, Any] = OPTIONS
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.1), 1)  # its default would hold a request up for seconds
+    options: dict[str, Any] = {**OPTIONS, "retry": retry}
     client: redis.asyncio.Redis[bytes] = redis.asyncio.Redis.from_url(url, **options)
     return client
 

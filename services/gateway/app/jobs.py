@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from typing import Any, Final, TypedDict
+from typing import Any, Final
+
+from typing_extensions import TypedDict
 
 from taskclient.connection import RedisClient
 from taskclient.errors import FieldError, TaskFailed, TaskRejected

@@ -18,11 +18,15 @@ from app.metrics import Measure
 from app.monitor import Monitor
 from app.overview import read_overview
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, overview, tasks, tickets
+from app.routes import (
+    catalog, dead_letters, events, jobs, monitoring, operations, overview, schedules, tasks, tickets,
+)  # fmt: skip
 from workerkit import logs
 
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")
-_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, overview, tickets, monitoring)
+_PARTS: Final = (
+    tasks, jobs, events, catalog, dead_letters, operations, schedules, overview, tickets, monitoring,
+)  # fmt: skip
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -33,7 +37,7 @@ def make_app(settings: Settings) -> FastAPI:
     """
     context = Context.of(settings)
     app = FastAPI(
-        title="Task gateway", version=settings.version, docs_url=None, redoc_url=None, lifespan=_lifespan,
+        title="Task gateway", version=settings.version, openapi_url=None, lifespan=_lifespan,
         default_response_class=problems.Json,
     )  # fmt: skip
     app.state.context = context

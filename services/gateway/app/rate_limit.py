@@ -1,5 +1,6 @@
 """A rate limit per key over all gateways: a token bucket in Redis, asked in one step."""
 
+import time
 from typing import Any, Final
 
 import redis
@@ -9,6 +10,7 @@ import structlog
 from app.keys import ApiKey
 
 _KEY_PREFIX: Final = "gateway:rate:"
+_PAUSE_SECONDS: Final = 1.0  # while Redis is away
 # The bucket's tokens and when they were counted. Redis' own clock, because those of the gateways differ.
 _TAKE: Final = """
 local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -34,6 +36,7 @@ class RateLimit:
 
     def __init__(self, client: "redis.asyncio.Redis[bytes]") -> None:
         self._take: Any = client.register_script(_TAKE)
+        self._ask_again = 0.0
 
     async def wait_of(self, key: ApiKey) -> float:
         """Take a token.
@@ -42,8 +45,11 @@ class RateLimit:
             0 if there was one, else the seconds until there is. While Redis is away nothing is limited: what costs
             something does not work then either.
         """
+        if time.monotonic() < self._ask_again:
+            return 0.0
         try:
             return float(await self._take(keys=[_KEY_PREFIX + key.id], args=[key.per_second, key.burst]))
         except redis.RedisError as error:
             log.warning("the rate limit cannot be asked", key=key.id, error=str(error))
+            self._ask_again = time.monotonic() + _PAUSE_SECONDS
             return 0.0

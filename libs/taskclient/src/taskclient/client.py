@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
+from taskclient.catalog import read_entry
 from taskclient.connection import broker_errors, connect
 from taskclient.contract_check import ContractCheck
 from taskclient.contracts import known_contracts
@@ -19,6 +20,7 @@ from taskclient.operations import Operations
 from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Producer, max_backlog_from_environment
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
+from taskclient.schedules import scheduled_call
 from taskclient.urls import default_result_url, is_amqp, redis_of
 from taskclient.workflow import WorkflowRun
 
@@ -254,6 +256,26 @@ class TaskClient(Operations):
     def handle(self, task_id: str) -> TaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""
         return TaskHandle(task_id, self._results)
+
+    def run_schedule(self, name: str) -> TaskHandle:
+        """Send a schedule's task now, with the arguments, the queue and the expiry that beat sends it with.
+
+        When beat sends it next does not change. A paused schedule is run as well.
+
+        Args:
+            name: as `schedules` has it, as in `maintenance:nightly`.
+
+        Raises:
+            UnknownSchedule: there is no such entry.
+            ValueError: it has arguments by position that the catalog does not name.
+            UnknownTask, PayloadRefused, BrokerUnavailable, ...: as for `send_payload`.
+        """
+        with broker_errors(self._url, f"reading the schedule {name}"):
+            call = scheduled_call(self._broker, name)
+            payload = call.payload(read_entry(self._broker, call.task))
+        expires, queue = call.options.get("expires"), call.options.get("queue")
+        seconds = expires if isinstance(expires, (int, float)) else None
+        return self.send_payload(call.task, payload, expires=seconds, queue=queue)
 
     def records(self, run: WorkflowRun) -> dict[str, TaskRecord]:
         """What is stored about the steps of a workflow's run, by the ids of their tasks.

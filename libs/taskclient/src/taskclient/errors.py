@@ -1,6 +1,6 @@
 """Everything that can go wrong between a caller and a task, each with what to do about it."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 
 class TaskClientError(Exception):

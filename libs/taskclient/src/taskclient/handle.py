@@ -7,6 +7,7 @@ from typing_extensions import TypeVar
 
 from taskclient.outcome import value_of
 from taskclient.results import ResultStore, TaskRecord
+from taskclient.watch import TaskEvent, events
 
 ResultT = TypeVar("ResultT", default=Any)
 
@@ -55,6 +56,20 @@ class TaskHandle(Generic[ResultT]):
             BrokerUnavailable: Redis could not be asked.
         """
         return (record.status for record in self._results.updates(self.id, timeout))
+
+    def watch(self, timeout: float | None) -> Iterator[TaskEvent]:
+        """The state now, and then each change with its progress, until the task has finished or the time is over.
+
+        The latest state is always seen, also after a lost connection; states that came and went meanwhile are not. A
+        task whose results are ignored shows nothing.
+
+        Args:
+            timeout: seconds; None means for ever.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked, at first or at the end; it may be away in between.
+        """
+        return events(self._results.updates(self.id, timeout))
 
     def wait(self, timeout: float | None) -> Self:
         """Wait until the task has finished, well or badly; `result()` then says which.

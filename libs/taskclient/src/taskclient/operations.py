@@ -1,6 +1,6 @@
 """What a client can do beside sending: look at what runs and waits, and operate it by name."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from taskclient.cancel import Found, is_held, mark_cancelled, order_end
@@ -10,10 +10,13 @@ from taskclient.contracts import near
 from taskclient.dead_letters import DeadLetters
 from taskclient.deployment import Deployment, can_deploy
 from taskclient.errors import UnknownQueue
+from taskclient.handle import TaskHandle
 from taskclient.letters import SERVICES_KEY
 from taskclient.queues import QueueState, queue_states, queues_of, set_paused
 from taskclient.results import FINISHED, ResultStore
+from taskclient.schedules import Schedule, read_schedules, set_enabled
 from taskclient.unacked import Adopted, adopt_unacked, plain_consumers
+from taskclient.watch import TaskEvent
 from taskclient.workers import Worker, workers
 
 if TYPE_CHECKING:
@@ -160,6 +163,55 @@ class Operations:
                 names = [name for queues in known.values() for name in queues]
                 raise UnknownQueue(f"No task has a queue {queue!r}; {near(queue, names, '`tasks queues` shows all.')}")
             return set_paused(self._broker, services, queue, paused=paused)
+
+    def schedules(self, service: str | None = None) -> list[Schedule]:
+        """What beat sends and when, as workers have published it, sorted by name.
+
+        Args:
+            service: whose, as in `maintenance`; None means those of every service.
+
+        Raises:
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        with broker_errors(self._url, "reading the schedules"):
+            found = read_schedules(self._broker, read_catalog(self._broker))
+        return [one for one in found if service in (None, one.service)]
+
+    def pause_schedule(self, name: str) -> bool:
+        """Have beat leave an entry out until `resume_schedule`, whatever restarts meanwhile; it hears of it within 2 s.
+
+        Args:
+            name: as `schedules` has it, as in `maintenance:nightly`.
+
+        Returns:
+            False if it was paused already.
+
+        Raises:
+            UnknownSchedule: there is no such entry.
+            BrokerUnavailable: Redis could not be reached, or refused.
+        """
+        with broker_errors(self._url, f"pausing the schedule {name}"):
+            return set_enabled(self._broker, name, enabled=False)
+
+    def resume_schedule(self, name: str) -> bool:
+        """Have beat send an entry again; if it was due in the pause, once at once, as after an outage of beat.
+
+        Returns:
+            False if it was not paused.
+
+        Raises:
+            UnknownSchedule, BrokerUnavailable: as for `pause_schedule`.
+        """
+        with broker_errors(self._url, f"resuming the schedule {name}"):
+            return set_enabled(self._broker, name, enabled=True)
+
+    def watch(self, task_id: str, timeout: float | None) -> Iterator[TaskEvent]:
+        """Follow a task by its id; see `TaskHandle.watch`.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        return TaskHandle(task_id, self._results).watch(timeout)
 
     def _refuse_rabbitmq(self, instead: str) -> None:
         if self._publisher:

@@ -9,8 +9,8 @@ from taskclient.connection import RedisClient
 from taskclient.letters import SERVICES_KEY
 from taskclient.message import DUE_HEADER, PUBLISHED_HEADER
 
-# Arguments: 1 prefix of the service's keys  2 how many at most. Returns {s since 1970, {holder, message} ...}. A body in
-# base64 holds no quote, so it is cut out by one pattern; a message that is long all the same is left out.
+# Arguments: 1 prefix of the service's keys  2 how many at most. Returns {s since 1970, {holder, message} ...}.
+# A body in base64 holds no quote, so one pattern cuts it out; a message that is long all the same is left out.
 _TAKEN_LUA: Final = """
 local prefix, left = ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')

@@ -39,7 +39,17 @@ def test_everything_else_while_down(own_valkey):
     own_valkey.stop()
 
     with TaskClient(own_valkey.url) as client:
-        for ask in (client.catalog, client.handle("x").status, lambda: client.handle("x").wait(1)):
+        for ask in (
+            client.catalog,
+            client.handle("x").status,
+            lambda: client.handle("x").wait(1),
+            lambda: list(client.watch("x", 1)),
+            client.queues,
+            lambda: client.pause("email"),
+            client.schedules,
+            lambda: client.pause_schedule("x"),
+            lambda: client.cancel("x"),
+        ):
             with pytest.raises(BrokerUnavailable):
                 ask()
 

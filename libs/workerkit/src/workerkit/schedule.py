@@ -36,6 +36,8 @@ def _save(app: Celery, name: str, spec: dict[str, Any]) -> None:
     except KeyError:
         known = None
     if known is not None:
+        if known.editable_fields_equal(entry) and known.rank is not None:
+            return  # so that nobody's pause is written over at each reconnect
         entry.last_run_at = known.last_run_at
         entry.enabled = known.enabled
     entry.save()

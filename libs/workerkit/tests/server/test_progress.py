@@ -73,6 +73,16 @@ def test_a_caller_sees_progress_and_then_the_result(worker, client, viewer, modu
     assert [line["current"] for line in lines_of(worker, handle)] == [1, 20]
 
 
+def test_a_watcher_sees_how_far_it_is_and_how_it_ends(worker, client):
+    handle = client.send("app.tasks.toolbox.count", steps=4, seconds=0.5)
+    *before, last = client.watch(handle.id, 20)
+    shares = [event.progress.fraction for event in before if event.progress]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert before[-1].progress.message == "step 4"
+    assert (last.status, last.result, last.progress, last.finished) == ("SUCCESS", 4, None, True)
+
+
 def test_progress_expires_as_results_do(worker, client, module_valkey):
     handle = client.send("app.tasks.toolbox.count", steps=2, seconds=1)
     wait_for(lambda: handle.status() == "PROGRESS")

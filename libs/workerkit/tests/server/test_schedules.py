@@ -1,10 +1,12 @@
 """Beat and the workers' schedules in Redis."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from devstack.waiting import wait_for
+from taskclient.errors import UnknownSchedule
 
 BEAT = ("beat",)
 
@@ -66,3 +68,38 @@ def test_a_beat_that_has_lost_its_lock_takes_it_again(valkey, start_demo):
     wait_for(lambda: len(worker.trace("tick")) >= seen + 3)
     wait_for(beat.is_ready)
     assert beat.alive()
+
+
+def test_a_pause_outlasts_beat_and_the_worker(valkey, start_demo, client):
+    worker, beat = start_demo(valkey, **schedule(tick=1, seldom=3600)), start_demo(valkey, *BEAT)
+    wait_for(lambda: worker.trace("tick"))
+    [seldom, tick] = client.schedules()
+    assert (tick.name, tick.service, tick.task) == ("demo:tick", "demo", "app.tasks.demo.mark")
+    assert (tick.when, tick.queue, tick.paused) == ("every 1 s", "demo", False)
+    assert tick.next_run - tick.last_run < timedelta(seconds=30)
+    assert (seldom.when, seldom.last_run) == ("every 1 h", None)
+    assert client.schedules("nobody") == []
+
+    assert client.pause_schedule("demo:tick")
+    assert not client.pause_schedule("demo:tick")
+    for process in (beat, worker):
+        process.stop()
+    worker, beat = start_demo(valkey, **schedule(tick=1, seldom=3600)), start_demo(valkey, *BEAT)
+    [_, tick] = client.schedules()
+    assert tick.paused
+    assert tick.next_run is None
+    seen = len(worker.trace("tick"))
+    client.run_schedule("demo:tick").result(20)
+    client.run_schedule("demo:seldom").result(20)
+    assert worker.trace("seldom") == ["run"]
+    assert len(worker.trace("tick")) == seen + 1  # this one, and none that beat has sent
+
+    assert client.resume_schedule("demo:tick")
+    wait_for(lambda: len(worker.trace("tick")) >= seen + 3)
+
+
+def test_an_unknown_schedule_is_refused(valkey, start_demo, client):
+    start_demo(valkey, **schedule(nightly=3600))
+    for act in (client.pause_schedule, client.resume_schedule, client.run_schedule):
+        with pytest.raises(UnknownSchedule, match="did you mean demo:nightly"):
+            act("demo:nigthly")

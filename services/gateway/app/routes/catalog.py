@@ -1,29 +1,45 @@
 """The catalog, and what is generated from it: OpenAPI with an operation for each task, AsyncAPI."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI, Request
 
+from app.asyncapi import asyncapi
 from app.authentication import demand
 from app.context import Caller, Gateway
 from app.keys import ApiKey
+from app.openapi import openapi
 from app.problems import Json
 from taskclient.catalog import CatalogEntry
 
 router = APIRouter()
 
 
-@router.get("/catalog")
+@router.get("/catalog", response_model=list[CatalogEntry])
 def catalog(gateway: Gateway, key: Caller) -> Json:
     """All tasks that the key may send or read about, sorted by name, with the schemas of payload and result."""
     return Json([entry.model_dump(mode="json") for entry in gateway.catalog.entries() if _may_know(key, entry)])
 
 
-@router.get("/catalog/{name}")
+@router.get("/catalog/{name}", response_model=CatalogEntry)
 def entry(name: str, gateway: Gateway, key: Caller) -> Json:
     """One task."""
     found = gateway.catalog.find(name)
     if not _may_know(key, found):
         demand(key, "read", name)
     return Json(found.model_dump(mode="json"))
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi_document(request: Request, gateway: Gateway) -> Json:
+    """OpenAPI 3.1: each task is an operation with its schema."""
+    app: FastAPI = request.app
+    return Json(openapi(app.title, app.version, app.routes, gateway.catalog.entries()))
+
+
+@router.get("/asyncapi.json", include_in_schema=False)
+def asyncapi_document(request: Request, gateway: Gateway) -> Json:
+    """AsyncAPI 3: queues, messages, results and events."""
+    app: FastAPI = request.app
+    return Json(asyncapi("Tasks", app.version, gateway.catalog.entries()))
 
 
 def _may_know(key: ApiKey, entry: CatalogEntry) -> bool:

@@ -8,6 +8,7 @@ from app.audit import audited
 from app.authentication import demand
 from app.context import Caller, Context, Gateway
 from app.problems import Json, Unprocessable, told_as
+from app.schemas import Discarded, LetterPage, LetterWithMessage, Replayed
 from taskclient.dead_letters import DeadLetter, DeadLetters
 from taskclient.dead_scan import LetterFilter
 
@@ -15,7 +16,7 @@ router = APIRouter(prefix="/dead-letters")
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-@router.get("")
+@router.get("", response_model=LetterPage)
 def listed(
     gateway: Gateway,
     key: Caller,
@@ -29,10 +30,12 @@ def listed(
     demand(key, "read", task)
     with told_as(Unprocessable):
         page = gateway.client.dead_letters(service).list(LetterFilter(task, reason), limit=limit, after=cursor)
-    return Json({"letters": [letter.model_dump(mode="json") for letter in page.letters], "next": page.next})
+    # The filter may match more than the scope's pattern that it was matched by.
+    letters = [letter.model_dump(mode="json") for letter in page.letters if key.may("read", letter.task)]
+    return Json({"letters": letters, "next": page.next})
 
 
-@router.get("/{letter_id}")
+@router.get("/{letter_id}", response_model=LetterWithMessage)
 def show(letter_id: str, gateway: Gateway, key: Caller, service: Text = None) -> Json:
     """One of them with its message, as far as it can be read."""
     dead = _show(gateway.client.dead_letters(service), letter_id)
@@ -42,7 +45,7 @@ def show(letter_id: str, gateway: Gateway, key: Caller, service: Text = None) ->
     return Json({**dead.letter.model_dump(mode="json"), **more})
 
 
-@router.post("/{letter_id}/replay")
+@router.post("/{letter_id}/replay", response_model=Replayed)
 def replay(letter_id: str, gateway: Gateway, key: Caller, service: Text = None) -> Json:
     """Put its message back into its queue, under the same id; the letter is gone."""
     with audited(key, "replay", letter_id) as line:
@@ -52,7 +55,7 @@ def replay(letter_id: str, gateway: Gateway, key: Caller, service: Text = None) 
     return Json({"id": letter.id, "name": letter.task, "queue": letter.list})
 
 
-@router.delete("/{letter_id}")
+@router.delete("/{letter_id}", response_model=Discarded)
 def discard(letter_id: str, gateway: Gateway, key: Caller, service: Text = None) -> Json:
     """Remove it and its message for good."""
     with audited(key, "discard", letter_id) as line:

@@ -16,7 +16,7 @@ from app.context import Caller, Context, Gateway
 from app.jobs import Job, event_id, job_of
 from app.keys import ApiKey
 from app.problems import answer_of
-from app.routes.jobs import readable_name
+from app.routes.jobs import JobId, readable_name
 from taskclient.results import TaskRecord
 
 router = APIRouter()
@@ -31,7 +31,7 @@ class Event(Job):
 
 @router.get("/jobs/{job_id}/events", response_class=StreamingResponse)
 async def stream(
-    job_id: str, gateway: Gateway, key: Caller, last_event_id: Annotated[str | None, Header()] = None
+    job_id: JobId, gateway: Gateway, key: Caller, last_event_id: Annotated[str | None, Header()] = None
 ) -> Response:
     """The job's state now, and then each new one, until it has ended; of many in a short time the latest."""
     name, record = await run_in_threadpool(_look, gateway, key, job_id)
@@ -41,7 +41,7 @@ async def stream(
 
 
 @router.websocket("/jobs/{job_id}/events")
-async def socket(websocket: WebSocket, job_id: str, gateway: Gateway, key: Caller, after: str | None = None) -> None:
+async def socket(websocket: WebSocket, job_id: JobId, gateway: Gateway, key: Caller, after: str | None = None) -> None:
     """The same as JSON texts, one for each state; `after` is the `event` of the last one that was seen."""
     try:
         name, _ = await run_in_threadpool(_look, gateway, key, job_id)

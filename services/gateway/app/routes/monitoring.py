@@ -8,11 +8,12 @@ from starlette.responses import Response
 from app.authentication import demand
 from app.context import Caller, Gateway
 from app.problems import Json
+from app.schemas import Health
 
 router = APIRouter()
 
 
-@router.get("/healthz")
+@router.get("/healthz", response_model=Health)
 async def healthz(gateway: Gateway) -> Json:
     """`redis` says whether Redis answers; the status is 200 either way, as a restart would not help. Needs no key."""
     try:

@@ -4,13 +4,14 @@ from fastapi import APIRouter
 
 from app.context import Caller, Gateway
 from app.problems import Json
+from app.schemas import Ticket
 from app.tickets import SECONDS
 from taskclient.connection import broker_errors
 
 router = APIRouter()
 
 
-@router.post("/tickets", status_code=201)
+@router.post("/tickets", status_code=201, response_model=Ticket)
 async def issue(gateway: Gateway, key: Caller) -> Json:
     """A ticket that stands for the key once, within half a minute."""
     with broker_errors(gateway.settings.redis(), "keeping a ticket"):

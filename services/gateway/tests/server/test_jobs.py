@@ -2,8 +2,10 @@
 
 import json
 
+import httpx
 import pytest
 
+from devstack.gateway import GatewayProcess
 from devstack.waiting import wait_for
 
 ORDER = "/tasks/app.tasks.clerk.order"
@@ -108,3 +110,65 @@ def test_half_a_character_in_a_result_is_no_problem(everyone, task_client):
 
 def test_a_job_that_nobody_sent_is_pending(everyone):
     assert everyone.get("/jobs/none").json()["status"] == "PENDING"
+
+
+def test_the_same_idempotency_key_gives_the_same_job(everyone):
+    headers = {"Idempotency-Key": "order-1"}
+    first, second = (everyone.post(ORDER, json=GOOD, headers=headers) for _ in range(2))
+    assert (first.status_code, first.json()) == (second.status_code, second.json())
+    refused = everyone.post(ORDER, json={**GOOD, "customer": "grace@example.com"}, headers=headers)
+    assert (refused.status_code, "another payload" in refused.json()["detail"]) == (422, True)
+
+
+def test_a_key_whose_call_was_refused_or_failed_is_free_again(everyone):
+    headers = {"Idempotency-Key": "order-2"}
+    assert everyone.post(ORDER, json={}, headers=headers).status_code == 422
+    assert everyone.post(ORDER, json=GOOD, headers=headers).status_code == 202
+    path, body = "/tasks/app.tasks.clerk.refuse", {"reason": "no"}
+    ids = [job_after(everyone, path, body, headers=headers)["id"] for _ in range(2)]
+    assert ids[0] != ids[1]
+
+
+def test_a_job_can_be_taken_back(as_, everyone):
+    waiting = everyone.post(f"{ORDER}?countdown=600", json=GOOD).json()["id"]
+    assert as_("canceller").delete(f"/jobs/{waiting}").status_code == 403
+    assert everyone.delete(f"/jobs/{waiting}").json() == {
+        "id": waiting,
+        "name": "app.tasks.clerk.order",
+        "found": "waiting",
+    }
+    assert everyone.get(f"/jobs/{waiting}").json()["status"] == "REVOKED"
+    assert everyone.delete(f"/jobs/{waiting}").json()["found"] == "finished"
+
+
+def test_what_runs_is_listed_and_can_be_ended(as_, everyone):
+    job_id = everyone.post("/tasks/app.tasks.clerk.walk", json={"steps": 6000, "seconds": 0.05}).json()["id"]
+
+    def listed():
+        found = [job for job in everyone.get("/jobs?state=running").json() if job["id"] == job_id]
+        return found[0] if found and found[0]["progress"] else None
+
+    wait_for(lambda: listed() is not None)
+    job = listed()
+    assert (job["service"], job["task"], job["progress"]["total"]) == ("clerk", "app.tasks.clerk.walk", 6000)
+    assert job["worker"] in {worker["id"] for worker in everyone.get("/workers").json()}
+    assert job["seconds"] >= 0
+    assert as_("canceller").delete(f"/jobs/{job_id}").json()["found"] == "running"
+    wait_for(lambda: everyone.get(f"/jobs/{job_id}").json()["status"] == "REVOKED")
+    wait_for(lambda: listed() is None)
+
+
+def test_a_full_queue_is_429_and_says_when_to_come_back(module_valkey, tmp_path):
+    settings = {"TASK_MAX_BACKLOG": "1"}
+    with (
+        GatewayProcess(module_valkey, tmp_path, scopes={"all": ["*"]}, settings=settings) as small,
+        httpx.Client(base_url=small.url, headers=small.headers("all")) as client,
+    ):
+        assert client.post("/queues/clerk/pause").json() == {"queue": "clerk", "paused": True, "changed": True}
+        try:
+            answers = [client.post(ORDER, json=GOOD) for _ in range(8)]
+        finally:
+            client.post("/queues/clerk/resume")
+    assert {answer.status_code for answer in answers} == {202, 429}
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert "wait in queue clerk" in answers[-1].json()["detail"]
