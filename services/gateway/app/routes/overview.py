@@ -11,6 +11,7 @@ from app.context import Caller
 from app.keys import VERBS
 from app.monitor import Monitor
 from app.problems import Json
+from app.schemas import Overview, OwnKey
 
 router = APIRouter()
 
@@ -24,13 +25,13 @@ def monitor_of(connection: HTTPConnection) -> Monitor:
 Watched = Annotated[Monitor, Depends(monitor_of)]
 
 
-@router.get("/key")
+@router.get("/key", response_model=OwnKey)
 def own_key(key: Caller) -> Json:
     """The caller's own key: its id, and for each verb the patterns of the tasks that it may be used for."""
     return Json({"id": key.id, "may": {verb: key.patterns(verb) for verb in VERBS}})
 
 
-@router.get("/overview")
+@router.get("/overview", response_model=Overview)
 async def overview(monitor: Watched, key: Caller) -> Json:
     """Queues, workers, running jobs, schedules and the numbers of dead letters, not older than five seconds."""
     demand(key, "read")
@@ -43,4 +44,3 @@ async def overview_events(monitor: Watched, key: Caller) -> EventSourceResponse:
     demand(key, "read")
     monitor.check()
     return EventSourceResponse(monitor.events())
-

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { byId, h, keyed, set, setText } from "./dom.js";
 import { moment } from "./format.js";
+import { followJob } from "./jobs.js";
 import { guard, guarded } from "./rights.js";
 import { complain, say } from "./toast.js";
 
@@ -25,11 +26,11 @@ function makeSchedule({ name, task }) {
   function update(schedule) {
     badge.hidden = !schedule.paused;
     pause.paused = schedule.paused;
-    setText(when, schedule.schedule);
-    setText(times, `next ${schedule.paused ? "–" : moment(schedule.next)}, last ${moment(schedule.last)}`);
+    setText(when, schedule.when);
+    setText(times, `next ${moment(schedule.next_run)}, last ${moment(schedule.last_run)}`);
     setText(pause, schedule.paused ? "Resume" : "Pause");
     set(pause, "aria-label", `${schedule.paused ? "Resume" : "Pause"} ${name}`);
-    for (const button of [pause, run]) guard(button, "operate");
+    for (const button of [pause, run]) guard(button, "operate", task);
   }
   return { element, update };
 }
@@ -38,8 +39,9 @@ const DONE = { pause: "is paused", resume: "is resumed", run: "was sent" };
 
 async function act(name, verb) {
   try {
-    await api.post(`/schedules/${encodeURIComponent(name)}/${verb}`);
+    const answer = await api.post(`/schedules/${encodeURIComponent(name)}/${verb}`);
     say(`${name} ${DONE[verb]}.`);
+    if (verb === "run") followJob(answer.id, answer.name);
   } catch (error) {
     complain(error);
   }

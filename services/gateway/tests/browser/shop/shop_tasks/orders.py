@@ -49,7 +49,7 @@ def place(
     priority: Priority = Priority.NORMAL,
     wanted_on: date | None = None,
     is_gift: bool = False,
-    discount: Annotated[float, Field(ge=0, le=0.5)] | None = None,
+    rebate: Annotated[float, Field(ge=0, le=0.5)] | None = None,
     note: Annotated[str, Field(max_length=1000)] = "",
     labels: dict[str, str] = {},  # noqa: B006 - the contract's default
 ) -> Receipt:

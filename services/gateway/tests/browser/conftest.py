@@ -1,0 +1,98 @@
+"""The dashboard in a real browser, served by a real gateway, with a real worker behind it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from devstack.browser import Complaints, NoBrowser, browser, chromium
+from devstack.gateway import GatewayProcess
+from devstack.waiting import wait_for
+from devstack.worker import WorkerProcess
+from taskclient.client import TaskClient
+
+HERE = Path(__file__).parent
+SCOPES = {
+    "operator": ["*"],
+    "reader": ["read"],
+    "sender": ["send:app.tasks.orders.*"],
+}
+WAITING = 40  # messages in the paused queue
+REFUSED = "error: Failed to load resource: the server responded with a status of 4"  # Chromium's line about a 4xx
+
+
+@pytest.fixture(scope="session")
+def chrome():
+    try:
+        chromium()
+    except NoBrowser as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"{error} In CI that is a failure.")
+        pytest.skip(str(error))
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(module_valkey, tmp_path_factory):
+    with GatewayProcess(module_valkey, tmp_path_factory.mktemp("gateway"), scopes=SCOPES) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def worker(module_valkey, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("worker")
+    settings = {"CELERYCONFIG_WORKER_CONCURRENCY": "3"}
+    with WorkerProcess(module_valkey, HERE / "shop", "shop_app", folder=folder, settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(module_valkey, worker):
+    with TaskClient(module_valkey.url) as made:
+        wait_for(lambda: len({entry.queue for entry in made.catalog()}) == 3)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def busy(client):
+    """A paused queue with a backlog, dead letters, a job that runs long; gives that job's handle."""
+    client.pause("images")
+    client.send_many("app.tasks.images.resize", [{"path": f"{n}.png", "width": 200} for n in range(WAITING)])
+    for order in range(3):
+        client.send("app.tasks.mail.send_receipt", to=f"customer{order}@example.com", order=order)
+    export = client.send("app.tasks.orders.export", rows=5_000, seconds=0.05)
+    wait_for(lambda: client.dead_letters().count() == 3 and export.record().status == "PROGRESS")
+    yield export
+    client.cancel(export.id)
+
+
+@pytest.fixture
+def open_page(chrome, gateway):
+    """Opens the dashboard, signed in by a key if one is named; at the end no page may have complained."""
+    pages = []
+
+    def opened(key=None, **options):
+        context = chrome.new_context(viewport={"width": 1440, "height": 1000}, **options)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        pages.append((page, Complaints(page)))
+        page.goto(gateway.url)
+        if key:
+            page.get_by_label("API key").fill(gateway.secrets[key])
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("dialog").wait_for(state="hidden")
+        return page
+
+    yield opened
+    for page, complaints in pages:
+        page.context.close()
+        assert [text for text in complaints.found if not text.startswith(REFUSED)] == []
+
+
+@pytest.fixture
+def page(open_page, busy):
+    """The dashboard of one who may do everything."""
+    opened = open_page("operator")
+    opened.locator(".queue").first.wait_for()
+    return opened
