@@ -19,8 +19,17 @@ from app.monitor import Monitor
 from app.overview import read_overview
 from app.rate_limit import RateLimit
 from app.routes import (
-    catalog, dead_letters, events, jobs, monitoring, operations, overview, schedules, tasks, tickets,
-)  # fmt: skip
+    catalog,
+    dead_letters,
+    events,
+    jobs,
+    monitoring,
+    operations,
+    overview,
+    schedules,
+    tasks,
+    tickets,
+)
 from workerkit import logs
 
 OPEN_PATHS: Final = ("/", "/healthz", "/static/")

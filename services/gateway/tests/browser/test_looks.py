@@ -1,4 +1,4 @@
-"""Usable by everybody: no violation that axe-core finds, nothing cut off on a telephone; and the documents' pictures."""
+"""Usable by everybody: no violation that axe-core finds, nothing cut off on a telephone; the documents' pictures."""
 
 import os
 

@@ -15,7 +15,7 @@ function group(schema, place, ...content) {
     legend, note && place.label ? h("p", { class: "hint" }, note) : null, ...content, error);
   const complain = (text) => {
     error.textContent = error.textContent && text ? `${error.textContent}; ${text}` : text;
-    set(element, "aria-invalid", text ? "true" : null);
+    set(element, "data-invalid", text ? "true" : null);
   };
   return { element, complain };
 }

@@ -23,6 +23,10 @@ export function startDeadLetters() {
     read();
   });
   byId("dead-more").addEventListener("click", more);
+  document.addEventListener("letter-gone", ({ detail }) => {
+    letters = letters.filter((letter) => letter.id !== detail.id || letter.service !== detail.service);
+    show();
+  });
 }
 
 export function showDead(snapshot) {

@@ -15,6 +15,10 @@ export function makeField(schema, place) {
   const kind = kindOf(found);
   const required = place.required && !found.nullable;
   const field = (composites[kind] ?? simple)(found, { ...place, required }, kind);
+  if (place.required && found.nullable) {
+    const { read } = field;
+    field.read = () => read() ?? null;
+  }
   if (found.default !== undefined && found.default !== null) field.write(found.default);
   return field;
 }

@@ -57,10 +57,13 @@ function part(title, text, open) {
   return text ? h("details", { open }, h("summary", {}, title), h("pre", { tabindex: 0, "aria-label": title, role: "group" }, text)) : null;
 }
 
+const gone = (letter) => document.dispatchEvent(new CustomEvent("letter-gone", { detail: letter }));
+
 // Each resolves to whether it was done.
 export async function replay(letter) {
   try {
     await api.post(path(letter, "/replay"));
+    gone(letter);
     say(`${letter.task ?? letter.id} is back in its queue.`);
     return true;
   } catch (error) {
@@ -74,6 +77,7 @@ export async function discard(letter) {
   if (!(await ask("Discard this dead letter?", text, "Discard"))) return false;
   try {
     await api.remove(path(letter));
+    gone(letter);
     say(`The dead letter ${letter.id} is discarded.`);
     return true;
   } catch (error) {

@@ -12,8 +12,6 @@ export function may(verb, task) {
   return (key.may[verb] ?? []).some((pattern) => (task ? glob(pattern).test(task) : pattern === "*"));
 }
 
-export const mayAny = (verb) => (key.may[verb] ?? []).length > 0;
-
 export const why = (verb, task) => `Your key ${key.id} has no scope ${task ? `${verb}:${task}` : verb}.`;
 
 // Keeps a button in the tab order but without effect if the key may not do what it does; the reason is its title.

@@ -13,8 +13,7 @@ export function startSession(begin, end) {
   });
   byId("change-key").addEventListener("click", () => {
     api.forgetKey();
-    end();
-    askForKey("");
+    location.reload(); // with nothing left of what the key could see
   });
   byId("key-dialog").addEventListener("cancel", (event) => event.preventDefault());
   api.onRefused((problem) => {
