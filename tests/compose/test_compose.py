@@ -1,10 +1,12 @@
 """What `docker compose up` gives: mails by name, hardened containers, and a worker that outlives trouble."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,15 @@ def test_every_service_is_its_own_user_of_redis_and_was_refused_nothing(compose)
     services = {service.name.removeprefix("worker-celery-") for service in discover() if service.is_celery}
     assert set(re.findall(r" user=(\S+)", ask("client", "list"))) == services | {"default"}
     assert ask("acl", "log").strip() == ""
+
+
+def test_the_gateway_sends_a_mail(compose):
+    body = json.dumps({"to": "http@example.com", "subject": "Hello", "body": "By HTTP"}).encode()
+    headers = {"Authorization": "Bearer development", "Content-Type": "application/json"}
+    url = f"{compose.gateway_url}/tasks/{SEND}"
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20) as answer:
+        assert answer.status == 202
+    assert compose.mailbox.wait("http@example.com")
 
 
 def test_images_say_what_they_are(compose):

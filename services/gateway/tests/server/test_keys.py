@@ -126,7 +126,7 @@ def test_changes_are_on_record_and_secrets_are_not(gateway, as_, everyone):
 def test_every_answer_has_the_security_headers(stranger, everyone):
     for answer in (everyone.get("/catalog"), stranger.get("/catalog"), everyone.get("/nothing")):
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
         assert "server" not in answer.headers
 
