@@ -23,7 +23,8 @@ def events_of(gateway, key, many):
             if line.startswith("data: "):
                 found.append(json.loads(line.removeprefix("data: ")))
             if len(found) == many:
-                return found
+                break
+    return found
 
 
 def test_a_snapshot_has_queues_workers_running_jobs_and_dead_letters(gateway, everyone, task_client):

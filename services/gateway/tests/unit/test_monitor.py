@@ -32,7 +32,8 @@ async def take(monitor, many):
         name, data = raw.decode().strip().split("\n")
         events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
         if len(events) == many:
-            return events
+            break
+    return events
 
 
 def run(reader, *viewers, most=10):
