@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from devstack.browser import Complaints, NoBrowser, browser, chromium
 from devstack.gateway import GatewayProcess
@@ -17,6 +18,8 @@ SCOPES = {
     "reader": ["read"],
     "sender": ["send:app.tasks.orders.*"],
 }
+PATIENCE = 8_000  # ms until something that does not come is a failure
+expect.set_options(timeout=PATIENCE)
 WAITING = 40  # messages in the paused queue
 REFUSED = "error: Failed to load resource: the server responded with a status of 4"  # Chromium's line about a 4xx
 
@@ -74,12 +77,12 @@ def open_page(chrome, gateway):
 
     def opened(key=None, **options):
         context = chrome.new_context(viewport={"width": 1440, "height": 1000}, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         pages.append((page, Complaints(page)))
         page.goto(gateway.url)
         if key:
-            page.get_by_label("API key").fill(gateway.secrets[key])
+            page.locator("#key-input").fill(gateway.secrets[key])
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("dialog").wait_for(state="hidden")
         return page

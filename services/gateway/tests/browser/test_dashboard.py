@@ -30,10 +30,10 @@ def fill_order(form, email="ada@example.com"):
 
 def test_a_key_is_asked_for_once_and_stays_in_the_tab(open_page, gateway):
     page = open_page()
-    page.get_by_label("API key").fill("wrong")
+    page.locator("#key-input").fill("wrong")
     page.keyboard.press("Enter")
     expect(page.locator("#key-problem")).to_have_text("The gateway does not know this key.")
-    page.get_by_label("API key").fill(gateway.secrets["operator"])
+    page.locator("#key-input").fill(gateway.secrets["operator"])
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Key: operator")).to_be_visible()
     page.reload()
@@ -141,8 +141,8 @@ def test_a_payload_can_be_written_as_json(page):
     form = choose(page, "app.tasks.orders.place")
     fill_order(form)
     form.get_by_text("More").click()
-    form.get_by_label("edit the payload as JSON").check()
-    text = form.get_by_label("Payload as JSON")
+    form.get_by_label("write it as JSON instead").check()
+    text = form.get_by_label("Payload as JSON", exact=True)
     text.fill(text.input_value().replace('"count": 2', '"count": 200'))
     form.get_by_role("button", name="Send", exact=True).click()
     expect(form.locator(".wrong")).to_contain_text("lines.0.count")
@@ -217,7 +217,7 @@ def test_what_a_key_may_not_do_says_why(open_page, busy):
     page = open_page("reader")
     button = queue(page, "images").get_by_role("button")
     expect(button).to_have_attribute("aria-disabled", "true")
-    button.click()
+    button.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("Your key reader has no scope operate.")
     expect(row(page, "dead-list", "send_receipt").get_by_role("button", name="Replay")).to_have_attribute(
         "title", "Your key reader has no scope replay:app.tasks.mail.send_receipt."

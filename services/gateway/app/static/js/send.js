@@ -79,7 +79,7 @@ function makeForm(entry) {
   });
   guard(button, "send", entry.name);
   const more = h("details", {}, h("summary", {}, "More"),
-    countdown.element, once.element, h("div", { class: "field boolean" }, h("label", { for: "as-json" }, "edit the payload as JSON"), asText));
+    countdown.element, once.element, h("div", { class: "field boolean" }, h("label", { for: "as-json" }, "write it as JSON instead"), asText));
   const content = () => (asText.checked ? text.read() ?? {} : payload.read());
   return { entry, payload, text, asText, countdown, once, summary, button, content,
     parts: [summary, payload.element, text.element, more, h("div", { class: "buttons" }, button)] };
