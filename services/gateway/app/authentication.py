@@ -13,7 +13,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from app.keys import ApiKey, Keys, Verb
+from app.key_ring import KeyRing
+from app.keys import ApiKey, Verb
 from app.problems import Forbidden, Json, problem
 from app.rate_limit import RateLimit
 from app.tickets import Tickets
@@ -37,7 +38,7 @@ class Authentication:
     """
 
     def __init__(
-        self, app: ASGIApp, *, keys: Keys, tickets: Tickets, rate_limit: RateLimit, open_paths: Collection[str]
+        self, app: ASGIApp, *, keys: KeyRing, tickets: Tickets, rate_limit: RateLimit, open_paths: Collection[str]
     ) -> None:
         self._app, self._keys, self._tickets, self._rate_limit = app, keys, tickets, rate_limit
         self._paths = frozenset(open_paths)

@@ -13,7 +13,7 @@ import structlog
 from app.jobs import PROGRESS
 from app.problems import TooManyViewers
 from taskclient.errors import TaskClientError
-from taskclient.results import KEY_PREFIX, TaskRecord, parse_record
+from taskclient.results import KEY_PREFIX, TaskRecord, record_of
 
 _PROGRESS_PREFIX: Final = "progress:"  # where tasks that store no result say how far they are
 _NOBODY: Final = "progress:-"  # keeps the connection subscribed while nobody watches
@@ -132,7 +132,9 @@ class Hub:
                 await self._listen()
             except redis.RedisError as error:
                 log.warning("the events of jobs cannot be read", error=str(error))
-                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                log.exception("the events of jobs cannot be read")  # whatever one of them was, all others go on
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -186,7 +188,7 @@ def _channels(job_id: str) -> tuple[str, str]:
 def _record(job_id: str, raw: bytes, *, stored: bool) -> TaskRecord | None:
     """The state in an announcement; None if it cannot be read."""
     try:
-        return parse_record(job_id, raw) if stored else TaskRecord(job_id, PROGRESS, json.loads(raw))
+        return record_of(job_id, raw) if stored else TaskRecord(job_id, PROGRESS, json.loads(raw))
     except (TaskClientError, ValueError) as error:
         log.warning("the state of a job cannot be read", job=job_id, error=str(error))
         return None

@@ -14,6 +14,7 @@ from app.body_limit import BodyLimit
 from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
+from app.key_ring import KeyRing
 from app.metrics import Measure
 from app.monitor import Monitor
 from app.overview import read_overview
@@ -59,7 +60,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(
         Authentication,
-        keys=settings.keys(),
+        keys=KeyRing(settings.keys, settings.gateway_keys_file),
         tickets=context.tickets,
         rate_limit=RateLimit(context.shared),
         open_paths=OPEN_PATHS,

@@ -69,7 +69,11 @@ class Measure:
                 self._count(scope, 101, time.perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, counting)
+        try:
+            await self._app(scope, receive, counting)
+        except Exception:
+            self._count(scope, 500, time.perf_counter() - began)
+            raise
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "none"  # never the path: there are too many

@@ -95,7 +95,7 @@ class ResultStore:
             return {}
         with broker_errors(self._url, f"reading the results of {len(task_ids)} tasks"):
             stored = self._redis.mget([KEY_PREFIX + task_id for task_id in task_ids])
-        return {task_id: _record(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
+        return {task_id: record_of(task_id, raw) for task_id, raw in zip(task_ids, stored, strict=True)}
 
     def revoke(self, task_id: str) -> str:
         """Store that a task was cancelled, unless it has finished; whoever waits for it hears of it.
@@ -195,27 +195,27 @@ class ResultStore:
             while (left := ends - time.monotonic()) > 0:
                 message = channel.get_message(timeout=min(LOOK_AGAIN, left))
                 if message and message["type"] == "message":
-                    yield parse_record(task_id, message["data"])
+                    yield record_of(task_id, message["data"])
                 else:
                     yield self._read(task_id)
 
     def _read(self, task_id: str) -> TaskRecord:
-        return _record(task_id, self._redis.get(KEY_PREFIX + task_id))
+        return record_of(task_id, self._redis.get(KEY_PREFIX + task_id))
 
     def _errors(self, task_id: str) -> AbstractContextManager[None]:
         return broker_errors(self._url, f"reading the result of task {task_id}")
 
 
-def _record(task_id: str, raw: bytes | None) -> TaskRecord:
-    return TaskRecord(task_id) if raw is None else parse_record(task_id, raw)
-
-
-def parse_record(task_id: str, raw: bytes) -> TaskRecord:
-    """The record of a stored or announced result.
+def record_of(task_id: str, raw: bytes | None) -> TaskRecord:
+    """What is stored about a task, from the bytes at its key or of its announcement; None if there are none.
 
     Raises:
-        TaskClientError: it is not Celery's JSON.
+        TaskClientError: they are not Celery's JSON.
     """
+    return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
+
+
+def _parse(task_id: str, raw: bytes) -> TaskRecord:
     try:
         stored = json.loads(raw, object_hook=_plain)
         return TaskRecord(task_id, stored["status"], stored["result"], stored.get("traceback"), stored.get("date_done"))

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
+import redis
 from fastapi import APIRouter, Header, WebSocket, WebSocketDisconnect
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +21,7 @@ from app.routes.jobs import JobId, readable_name
 from taskclient.results import TaskRecord
 
 router = APIRouter()
+_TRY_AGAIN: Final = 1013  # a WebSocket's close code
 _SILENCE_SECONDS: Final = 15.0  # then a comment is sent, so that nobody between takes the stream for dead
 
 
@@ -60,15 +62,20 @@ async def socket(websocket: WebSocket, job_id: JobId, gateway: Gateway, key: Cal
 
 
 async def _stream(gateway: Context, job_id: str, name: str | None, after: str | None) -> AsyncIterator[bytes]:
-    async for text, event in _events(gateway, job_id, name, after):
-        yield format_sse_event(data_str=text, id=event) if text else KEEPALIVE_COMMENT
+    with contextlib.suppress(redis.RedisError):  # the stream ends, and its viewer comes back
+        async for text, event in _events(gateway, job_id, name, after):
+            yield format_sse_event(data_str=text, id=event) if text else KEEPALIVE_COMMENT
 
 
 async def _send(websocket: WebSocket, gateway: Context, job_id: str, name: str | None, after: str | None) -> None:
-    async for text, _ in _events(gateway, job_id, name, after):
-        if text:
-            await websocket.send_text(text)
-    await websocket.close()
+    try:
+        async for text, _ in _events(gateway, job_id, name, after):
+            if text:
+                await websocket.send_text(text)
+    except redis.RedisError:
+        await websocket.close(_TRY_AGAIN)
+    else:
+        await websocket.close()
 
 
 async def _events(gateway: Context, job_id: str, name: str | None, after: str | None) -> AsyncIterator[tuple[str, str]]:
