@@ -10,7 +10,7 @@ export const compact = (value) => (value < 100_000 ? whole.format(value) : short
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   const all = Math.max(0, seconds);
-  if (all < 10) return `${all.toFixed(all < 1 ? 1 : 0)} s`;
+  if (all < 1) return `${Number(all.toFixed(1))} s`;
   if (all < 60) return `${Math.floor(all)} s`;
   if (all < 3600) return two(all, 60, "min", 1, "s");
   if (all < 86_400) return two(all, 3600, "h", 60, "min");
@@ -27,8 +27,9 @@ export const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString("e
 // A moment, in seconds since 1970 or as ISO text: the time, and the day if it is another one than today.
 export function moment(at) {
   if (at === null || at === undefined) return "–";
-  const date = new Date(typeof at === "number" ? at * 1000 : at);
-  if (Number.isNaN(date.getTime())) return String(at);
+  const exact = typeof at === "number" ? at * 1000 : Date.parse(at);
+  if (Number.isNaN(exact)) return String(at);
+  const date = new Date(Math.round(exact / 1000) * 1000);
   const time = date.toLocaleTimeString("en-GB");
   return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
 }

@@ -25,7 +25,7 @@ export async function openLetter({ id, service }) {
     guard(button, verb, letter.task);
     return button;
   };
-  dialog.replaceChildren(
+  dialog.replaceChildren(...[
     h("h2", { id: "letter-title", class: "break" }, letter.task ?? "Message without a task"),
     h("p", {}, h("span", { class: "badge bad" }, letter.reason), " ", letter.error),
     facts(letter),
@@ -35,8 +35,10 @@ export async function openLetter({ id, service }) {
     part("Headers", Object.keys(letter.headers ?? {}).length ? json(letter.headers) : null, false),
     h("div", { class: "buttons" }, close,
       act("discard", "Discard", "danger", discard), act("replay", "Replay", "primary", replay)),
-  );
+  ].filter(Boolean));
   dialog.showModal();
+  const traceback = dialog.querySelector("[aria-label=Traceback]");
+  if (traceback) traceback.scrollTop = traceback.scrollHeight; // what was raised stands at its end
   close.focus();
 }
 

@@ -53,14 +53,15 @@ export function hint(schema) {
   const words = [
     { integer: "whole number", number: "number" }[schema.type],
     between(from, to, ""),
-    between(schema.minLength || undefined, schema.maxLength, "characters"),
-    between(schema.minItems || undefined, schema.maxItems, "items"),
+    between(many(schema.minLength), schema.maxLength, "characters"),
+    between(many(schema.minItems), schema.maxItems, "items"),
     { "email": "mail address", "uri": "URL", "date-time": "your time zone", "uuid": "UUID", "duration": "as PT1H30M" }[schema.format],
     schema.pattern ? `like ${schema.pattern}` : undefined,
   ];
   return [schema.description, words.filter(Boolean).join(", ")].filter(Boolean).join(" · ");
 }
 
+const many = (least) => (least > 1 ? least : undefined); // that something must be there goes without saying
 const above = (value) => (value === undefined ? undefined : `more than ${value}`);
 const below = (value) => (value === undefined ? undefined : `less than ${value}`);
 

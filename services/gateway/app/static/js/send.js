@@ -35,7 +35,7 @@ function list(entries) {
   const select = byId("task");
   const kept = select.value;
   const services = [...new Set(entries.map((entry) => entry.service))].sort();
-  const option = ({ name }) => h("option", { value: name }, name.split(".").slice(-1)[0]);
+  const option = ({ name }) => h("option", { value: name }, name.replace(/^app\.tasks\./, ""));
   select.replaceChildren(h("option", { value: "" }, entries.length ? "Choose a task" : "There is no task you may send or read"),
     ...services.map((service) => h("optgroup", { label: service }, ...entries.filter((entry) => entry.service === service).map(option))));
   select.value = tasks.has(kept) ? kept : "";

@@ -12,5 +12,5 @@ from workerkit.errors import PermanentError
 def send_receipt(to: str, order: int) -> str:
     """Mail a receipt."""
     if not (Path(os.environ["TRACES"]) / "open").exists():
-        raise PermanentError(f"550 5.7.1 {to} <img src=x onerror=alert(1)>: this server takes no mail")
+        raise PermanentError(f"550 5.7.1 {to}: this server takes no mail")
     return f"receipt of order {order} sent"
