@@ -8,7 +8,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from app import pages, problems
+from app import api_page, pages, problems
 from app.authentication import Authentication
 from app.body_limit import BodyLimit
 from app.config import Settings
@@ -33,7 +33,7 @@ from app.routes import (
 )
 from workerkit import logs
 
-OPEN_PATHS: Final = ("/", "/healthz", "/static/")
+OPEN_PATHS: Final = ("/", "/healthz", "/static/", *api_page.OPEN_PATHS)
 _PARTS: Final = (
     tasks, jobs, events, catalog, dead_letters, operations, schedules, overview, tickets, monitoring,
 )  # fmt: skip
@@ -56,6 +56,7 @@ def make_app(settings: Settings) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router)
     pages.install(app)
+    api_page.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
     app.add_middleware(

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import BaseRoute
+from starlette.routing import BaseRoute
 
 from app.schema_parts import component, hoisted
 from app.schemas import Sent

@@ -15,7 +15,7 @@ def test_no_request_makes_the_gateway_fail(gateway, tmp_path):
         Path(sys.executable).with_name("schemathesis"), "run", f"{gateway.url}/openapi.json",
         "--header", f"Authorization: {gateway.headers('all')['Authorization']}", "--checks", checks,
         "--exclude-path-regex", "/events$",  # a stream has no end
-        "--phases", "coverage,fuzzing", "--max-examples", "15", "--max-time", "30",
+        "--phases", "coverage,fuzzing", "--max-examples", "8", "--max-time", "20",
         "--generation-deterministic", "--warnings", "off", "--no-color",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)

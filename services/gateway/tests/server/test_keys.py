@@ -60,6 +60,18 @@ def test_health_is_open(stranger):
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "redis": True})
 
 
+@pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/ui/swagger-ui-bundle.js", "/docs/ui/swagger-ui.css"])
+def test_the_page_of_operations_is_open_and_holds_no_data(stranger, path):
+    answer = stranger.get(path)
+    assert (answer.status_code, "script-src 'self'" in answer.headers["content-security-policy"]) == (200, True)
+    assert "app.tasks" not in answer.text
+
+
+def test_no_file_beside_the_page_is_served(stranger):
+    for path in ("/docs/ui/redoc.standalone.js", "/docs/%2e%2e/main.py", "/docs/ui/..%2f..%2fkeys.py", "/docs/main.py"):
+        assert stranger.get(path).status_code in {404, 422}
+
+
 @pytest.mark.parametrize("headers", ["bearer", "header", "basic"])
 def test_three_ways_to_send_a_key(gateway, stranger, headers):
     secret = gateway.secrets["reader"]
