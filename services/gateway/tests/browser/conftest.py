@@ -18,7 +18,7 @@ SCOPES = {
     "reader": ["read"],
     "sender": ["send:app.tasks.orders.*"],
 }
-PATIENCE = 8_000  # ms until something that does not come is a failure
+PATIENCE = 20_000  # ms until something that does not come is a failure
 expect.set_options(timeout=PATIENCE)
 WAITING = 40  # messages in the paused queue
 REFUSED = "error: Failed to load resource: the server responded with a status of 4"  # Chromium's line about a 4xx

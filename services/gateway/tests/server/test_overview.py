@@ -41,7 +41,8 @@ def test_a_snapshot_has_queues_workers_running_jobs_and_dead_letters(gateway, ev
     ]
     assert [worker["service"] for worker in latest["workers"]] == ["clerk"]
     assert [(one["service"], one["letters"], one["reasons"]) for one in latest["dead"]] == [("clerk", 1, {"failed": 1})]
-    assert (latest["problem"], latest["note"], latest["schedules"]) == (None, None, [])
+    assert (latest["problem"], latest["note"]) == (None, None)
+    assert [schedule["name"] for schedule in latest["schedules"]] == ["clerk:tea"]
     assert everyone.get("/overview").json()["queues"][0]["queue"] == "clerk"
     task_client.cancel(walk.id)
 
