@@ -72,32 +72,52 @@ def busy(module_valkey, client):
     client.cancel(export.id)
 
 
+def opened(chrome, gateway, key=None, **options):
+    """The dashboard, signed in by a key if one is named, and what its page complains of."""
+    context = chrome.new_context(viewport={"width": 1440, "height": 1000}, **options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    complaints = Complaints(page)
+    page.goto(gateway.url)
+    if key:
+        page.locator("#key-input").fill(gateway.secrets[key])
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("dialog").wait_for(state="hidden")
+    return page, complaints
+
+
+def check(complaints):
+    """No errors, and no breach of the page's policy; a refused request is none."""
+    assert [text for text in complaints.found if not text.startswith(REFUSED)] == []
+
+
 @pytest.fixture
 def open_page(chrome, gateway):
-    """Opens the dashboard, signed in by a key if one is named; at the end no page may have complained."""
+    """Opens a dashboard of its own."""
     pages = []
 
-    def opened(key=None, **options):
-        context = chrome.new_context(viewport={"width": 1440, "height": 1000}, **options)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        pages.append((page, Complaints(page)))
-        page.goto(gateway.url)
-        if key:
-            page.locator("#key-input").fill(gateway.secrets[key])
-            page.get_by_role("button", name="Sign in").click()
-            page.get_by_role("dialog").wait_for(state="hidden")
-        return page
+    def open_one(key=None, **options):
+        pages.append(opened(chrome, gateway, key, **options))
+        return pages[-1][0]
 
-    yield opened
+    yield open_one
     for page, complaints in pages:
         page.context.close()
-        assert [text for text in complaints.found if not text.startswith(REFUSED)] == []
+        check(complaints)
+
+
+@pytest.fixture(scope="module")
+def operator(chrome, gateway, busy):
+    page, complaints = opened(chrome, gateway, "operator")
+    yield page, complaints
+    page.context.close()
 
 
 @pytest.fixture
-def page(open_page, busy):
-    """The dashboard of one who may do everything."""
-    opened = open_page("operator")
-    opened.locator(".queue").first.wait_for()
-    return opened
+def page(operator):
+    """The dashboard of one who may do everything, loaded anew."""
+    page, complaints = operator
+    page.reload()
+    page.locator(".queue").first.wait_for()
+    yield page
+    check(complaints)

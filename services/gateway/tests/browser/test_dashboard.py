@@ -42,10 +42,13 @@ def test_a_key_is_asked_for_once_and_stays_in_the_tab(open_page, gateway):
     assert page.evaluate("[sessionStorage.length, JSON.stringify(localStorage)]") == [1, "{}"]
 
 
-def test_a_key_that_is_given_back_shows_nothing_more(page):
+def test_a_key_that_is_given_back_shows_nothing_more(open_page, busy):
+    page = open_page("operator")
+    page.locator(".queue").first.wait_for()
     page.get_by_role("button", name="Key: operator").click()
     expect(page.get_by_role("dialog", name="Your API key")).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
+    expect(page.locator(".queue")).to_have_count(0)
 
 
 def test_queues_say_how_full_they_are(page):

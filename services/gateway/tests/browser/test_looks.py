@@ -71,6 +71,7 @@ def test_nothing_is_cut_off_on_a_narrow_screen(shown):
 
 
 def test_pictures(shown, scheme, client, tmp_path):
+    shown.set_viewport_size({"width": 1440, "height": 1160})
     shown.locator("#task").select_option("app.tasks.orders.export")
     form = shown.get_by_role("form", name="Payload")
     form.get_by_label("rows").fill("800")
