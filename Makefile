@@ -64,6 +64,10 @@ chaos-compose: install images ## The faults that containers have, to the images 
 soak: install ## A million tasks in half an hour, a random fault every 10 s: make soak tasks=... minutes=... seed=...
 	@PYTHONPATH=scripts $(bin)/python -m chaos.soak $(if $(tasks),--tasks $(tasks)) $(if $(minutes),--minutes $(minutes)) $(if $(seed),--seed $(seed))
 
+.PHONY: pictures
+pictures: install ## Take the pictures of the dashboard in docs/images anew (needs Chromium)
+	@cd services/gateway && PICTURES=1 ../../$(bin)/python -m pytest -c ../../pyproject.toml --rootdir . -q tests/browser/test_looks.py -k pictures
+
 .PHONY: fuzz
 fuzz: install ## Send mutated messages to real workers: make fuzz minutes=10 seed=1
 	@$(bin)/python scripts/fuzz.py --minutes $(or $(minutes),10) $(if $(seed),--seed $(seed)) $(if $(replay),--replay $(replay))

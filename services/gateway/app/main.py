@@ -3,16 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.responses import FileResponse
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
 
-from app import api_page, problems
+from app import api_page, pages, problems
 from app.authentication import Authentication
 from app.body_limit import BodyLimit
 from app.config import Settings
@@ -22,13 +19,27 @@ from app.key_ring import KeyRing
 from app.mcp.http import PATH as MCP_PATH
 from app.mcp.http import McpEndpoint
 from app.metrics import Measure
+from app.monitor import Monitor
+from app.overview import read_overview
 from app.rate_limit import RateLimit
-from app.routes import catalog, dead_letters, events, jobs, monitoring, operations, schedules, tasks, tickets
+from app.routes import (
+    catalog,
+    dead_letters,
+    events,
+    jobs,
+    monitoring,
+    operations,
+    overview,
+    schedules,
+    tasks,
+    tickets,
+)
 from workerkit import logs
 
-STATIC: Final = Path(__file__).parent / "static"  # the dashboard; it holds no data, so it needs no key
 OPEN_PATHS: Final = ("/", "/healthz", "/static/", *api_page.OPEN_PATHS)
-_PARTS: Final = (tasks, jobs, events, catalog, dead_letters, operations, schedules, tickets, monitoring)
+_PARTS: Final = (
+    tasks, jobs, events, catalog, dead_letters, operations, schedules, overview, tickets, monitoring,
+)  # fmt: skip
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -43,12 +54,13 @@ def make_app(settings: Settings) -> FastAPI:
         default_response_class=problems.Json,
     )  # fmt: skip
     app.state.context = context
+    app.state.monitor = Monitor(lambda: read_overview(context), settings.gateway_viewers)
     problems.install(app)
     for part in _PARTS:
         app.include_router(part.router)
     app.state.mcp = McpEndpoint(context)
     app.router.routes.append(Route(MCP_PATH, app.state.mcp, include_in_schema=False))
-    _serve_pages(app)
+    pages.install(app)
     api_page.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
@@ -67,24 +79,15 @@ def make_app(settings: Settings) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
-    listening = asyncio.create_task(context.hub.run())
     mcp: McpEndpoint = app.state.mcp
+    running = [asyncio.create_task(part.run()) for part in (context.hub, app.state.monitor)]
     async with mcp.running():
         yield
-    listening.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await listening
+    for task in running:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await context.close()
-
-
-def _serve_pages(app: FastAPI) -> None:
-    if not STATIC.is_dir():
-        return
-    app.mount("/static", StaticFiles(directory=STATIC))
-
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from taskclient.letters import Letter
+from taskclient.queues import QueueState
+from taskclient.schedules import Schedule
+from taskclient.workers import Worker
 
 
 class Sent(BaseModel):
@@ -86,6 +89,31 @@ class Ticket(BaseModel):
 
     ticket: str
     expires_in: int
+
+
+class OwnKey(BaseModel):
+    """A key, and for each verb the patterns of the tasks that it is allowed for."""
+
+    id: str
+    may: dict[str, list[str]]
+
+
+class Overview(BaseModel):
+    """Everything at one moment, `at` in seconds since 1970; only these two are there before the first reading.
+
+    `problem` says why it is older than some seconds, `note` why there are no queues, `dead` how many dead letters each
+    service has, and `point` whether the gateway's history has this moment.
+    """
+
+    at: float
+    problem: str | None
+    point: bool = False
+    note: str | None = None
+    queues: list[QueueState] = []
+    running: list[RunningJob] = []
+    workers: list[Worker] = []
+    schedules: list[Schedule] = []
+    dead: list[dict[str, Any]] = []
 
 
 class Health(BaseModel):

@@ -1,6 +1,5 @@
 """Jobs: what runs, how far one is, what it came to; and how to take one back."""
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -11,9 +10,9 @@ from app.context import Caller, Context, Gateway
 from app.jobs import Job, job_of
 from app.keys import ApiKey
 from app.problems import Json, Unsupported, told_as
+from app.running import running_jobs
 from app.schemas import Cancelled, RunningJob
 from taskclient.connection import broker_errors
-from taskclient.running import running_tasks
 
 router = APIRouter()
 JobId = Annotated[str, Path(max_length=255)]
@@ -28,10 +27,7 @@ def running(
 ) -> Json:
     """What workers have taken and not finished, with its progress; of each service no more than `limit`."""
     demand(key, "read")
-    with broker_errors(gateway.settings.redis(), "reading what the workers hold"):
-        tasks = running_tasks(gateway.broker, most=limit)[:limit]
-    records = gateway.records.get_many([task.id for task in tasks])
-    return Json([{**asdict(task), "progress": job_of(records[task.id], task.task)["progress"]} for task in tasks])
+    return Json(running_jobs(gateway, limit))
 
 
 @router.get("/jobs/{job_id}", response_model=Job, operation_id="show_job")

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/schedules")
 @router.get("", response_model=list[Schedule])
 def listed(gateway: Gateway, key: Caller) -> Json:
     """All schedules whose tasks the key may read about."""
-    return Json([_shown(one) for one in gateway.client.schedules() if key.may("read", one.task)])
+    return Json([shown(one) for one in gateway.client.schedules() if key.may("read", one.task)])
 
 
 @router.post("/{name}/pause", response_model=ScheduleChange)
@@ -70,6 +70,7 @@ def _demand(gateway: Context, key: ApiKey, name: str) -> Schedule:
     return known[name]
 
 
-def _shown(schedule: Schedule) -> dict[str, object]:
+def shown(schedule: Schedule) -> dict[str, object]:
+    """As JSON has it."""
     times = {"last_run": schedule.last_run, "next_run": schedule.next_run}
     return {**asdict(schedule), **{name: time.isoformat() if time else None for name, time in times.items()}}

@@ -56,6 +56,7 @@ def test_all_operations_are_allowed(client):
     wait_for(lambda: walk["id"] in client.get("/jobs?state=running").text)
     assert done(client, f"/jobs/{walk['id']}", method="DELETE")["found"] == "running"
     wait_for(lambda: client.get(f"/jobs/{walk['id']}").json()["status"] == "REVOKED")
+    wait_for(lambda: client.get("/overview").json()["problem"] is None)
     dead = done(client, "/tasks/app.tasks.clerk.refuse", {"reason": "no"})["id"]
     wait_for(lambda: client.get(f"/dead-letters/{dead}").status_code == 200)
     done(client, f"/dead-letters/{dead}/replay")
