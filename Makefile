@@ -91,9 +91,9 @@ bench-growth: install ## What a task costs with up to 8 processes, 1,000,000 que
 $(share)/bench/.installed: scripts/requirements/bench.txt scripts/requirements/bench-arq.txt
 	@scripts/compare/install_peers
 
-.PHONY: bench-database
-bench-database: install ## Database tasks: pooled sessions beside a new engine for each task
-	@$(bin)/python scripts/bench/database_tasks.py
+.PHONY: bench-limits
+bench-limits: install ## How late a hard time limit ends a task that stops for nothing, and how late a busy worker answers (2 min)
+	@$(bin)/python scripts/bench/limits.py
 
 .PHONY: bench-load
 bench-load: install ## The etl worker's load beside a plain COPY, and its memory for ten times the rows
@@ -157,7 +157,13 @@ stubs: install ## Write a typed Python function for each task: make stubs out=ta
 	@mkdir -p $(dir $(or $(out),build/task_stubs.py))
 	@$(bin)/tasks stubs --contract services > $(or $(out),build/task_stubs.py)
 
+.PHONY: producers
+producers: install ## Write a typed TypeScript function for each task: make producers out=tasks.ts
+	@mkdir -p $(dir $(or $(out),build/tasks.ts))
+	@$(bin)/tasks producers --language typescript --contract services > $(or $(out),build/tasks.ts)
+
 .PHONY: docs
-docs: ## Write the generated parts of the documents
+docs: install ## Write the generated parts of the documents
 	@python3 scripts/service_table.py
 	@python3 scripts/redis_users.py
+	@$(bin)/python scripts/command_reference.py

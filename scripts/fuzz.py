@@ -23,7 +23,7 @@ from devstack.malformed.mutate import Mutator, renewed
 from devstack.malformed.trial import CHANNEL, POOLS, Trial
 
 ANSWER_SECONDS = 60.0  # a good task that has not started by then: a stall
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 600.0  # a message of 700 KB may be a chain of 500 chords, which takes minutes; others run in between
 _PROBES = 20  # good tasks in each batch
 
 
@@ -132,7 +132,7 @@ class Fuzzer:
 
     def _hurt_alone(self, one: tuple[str, bytes]) -> list[str]:
         self.trial.push([one[1]], one[0])
-        answers = self.trial.answers(15) and self.trial.settles(20)
+        answers = self.trial.answers(15) and self.trial.settles(SETTLE_SECONDS)
         return ([] if answers else ["no good task ran after it, or it stayed"]) + self.trial.wounds()
 
     def _again(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import psutil
+
 from compare.subjects import Subject
 from devstack.valkey import Valkey
 
@@ -17,6 +19,10 @@ import json, sys
 from importlib.metadata import version
 print(json.dumps({name: version(name) for name in sys.argv[1:]}))
 """
+
+
+def _stolen() -> float:
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 @dataclass
@@ -29,6 +35,7 @@ class Surroundings:
         clock: monotonic seconds at the start.
         server: product and version.
         versions: of each environment's packages.
+        stolen: what the host had given to other machines by then, in CPU seconds.
     """
 
     began: datetime
@@ -36,6 +43,7 @@ class Surroundings:
     clock: float
     server: str = ""
     versions: list[str] = field(default_factory=list)
+    stolen: float = field(default_factory=_stolen)
 
     def look(self, server: Valkey, subjects: Sequence[Subject]) -> None:
         """Ask for versions."""
@@ -57,5 +65,6 @@ class Surroundings:
         """All of it."""
         minutes = (time.monotonic() - self.clock) / 60
         when = f"{self.began:%Y-%m-%d, %H:%M} UTC, {minutes:.0f} minutes"
-        load = f"{os.cpu_count()} cores (load average before the run {self.load:.1f})"
+        share = (_stolen() - self.stolen) / (time.monotonic() - self.clock) / (os.cpu_count() or 1)
+        load = f"{os.cpu_count()} cores (load average before the run {self.load:.1f}; stolen by the host {share:.0%})"
         return f"{when}, {load}, Python {platform.python_version()}, {self.server}; {'; '.join(self.versions)}."

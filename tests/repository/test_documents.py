@@ -26,6 +26,10 @@ def test_the_users_of_redis_are_up_to_date():
     subprocess.run([sys.executable, ROOT / "scripts" / "redis_users.py", "--check"], check=True)
 
 
+def test_the_reference_of_the_command_is_up_to_date():
+    subprocess.run([sys.executable, ROOT / "scripts" / "command_reference.py", "--check"], check=True)
+
+
 def test_the_contracts_are_up_to_date():
     subprocess.run([sys.executable, ROOT / "scripts" / "contracts.py", "--check"], check=True)
 
@@ -98,3 +102,10 @@ def test_service_locks_hold_versions_of_the_one_that_is_tested():
     tested = set(re.findall(r"^([\w.-]+==\S+)", (ROOT / "scripts/requirements/dev.txt").read_text(), re.MULTILINE))
     for lock in ROOT.glob("services/*/requirements.txt"):
         assert set(re.findall(r"^([\w.-]+==\S+)", lock.read_text(), re.MULTILINE)) <= tested
+
+
+def test_the_index_names_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    pages = {str(path.relative_to(index.parent)) for path in index.parent.glob("*/*.md")}
+    missing = {page for page in pages if not page.startswith("adr/") and f"({page})" not in index.read_text()}
+    assert not missing, f"docs/README.md does not link to {sorted(missing)}"

@@ -1,12 +1,16 @@
 """The nightly workflow through all services, its numbers computed again straight from the files it fetched."""
 
+import asyncio
 import csv
 import io
 import statistics
 import zipfile
 from collections import Counter, defaultdict
 
+import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from psycopg import sql
 
 from devstack.sample_data import SAMPLE_DATA
@@ -93,6 +97,31 @@ def test_the_report_is_of_the_last_day_and_is_mailed(stack, results, flights):
         assert sum(1 for _ in csv.DictReader(file)) == len(last)
     mail = next(mail for mail in stack.mailbox.wait("ops@example.com") if "2013" in mail["subject"])
     assert len(mail["attachments"]) == 2
+
+
+def test_an_mcp_client_has_a_report_written_and_reads_its_progress_to_the_end(stack, night):
+    told = []
+
+    async def progress(*step):
+        told.append(step)
+
+    async def run():
+        async with (
+            httpx2.AsyncClient(headers={"X-API-Key": stack.gateway_key}, timeout=120) as web,
+            Client(streamable_http_client(f"{stack.gateway_url}/mcp", http_client=web)) as mcp,
+        ):
+            tools = {tool.name for tool in (await mcp.list_tools()).tools}
+            given = {"day": "2013-12-30", "wait_seconds": 120}
+            return tools, await mcp.call_tool("trigger_reports_generate_daily_report", given, None, progress)
+
+    tools, answer = asyncio.run(run())
+    assert {"trigger_email_send_email", "trigger_etl_process_data", "analyze_dead_letter_queue"} <= tools
+    assert (answer.structured_content["status"], answer.structured_content["result"]["day"]) == (
+        "SUCCESS",
+        "2013-12-30",
+    )
+    steps = [current for current, _, _ in told]
+    assert (steps == sorted(set(steps)), told[-1][:2]) == (True, (4, 4))
 
 
 def test_a_failed_step_is_named_in_an_alert_and_the_run_goes_on_from_there(stack, client, night):

@@ -20,6 +20,9 @@ class Settings(WorkerSettings):
         SecretStr(DEVELOPMENT_PASSWORD),
         description="a key with every right, if there is no other; development only",
     )
+    gateway_mcp_key: SecretStr | None = Field(
+        None, description="the key of `python -m app.mcp`, by default that of GATEWAY_KEY"
+    )
     gateway_body_bytes: int = Field(1024 * 1024, ge=1024, description="a request whose body is larger is refused")
     gateway_viewers: int = Field(10_000, ge=1, description="most event streams that are open at a time")
 
@@ -48,3 +51,7 @@ class Settings(WorkerSettings):
         if not found and self.environment == "development":
             found = [development_key(self.gateway_key.get_secret_value())]
         return Keys(found)
+
+    def mcp_secret(self) -> str:
+        """The secret of whoever uses the MCP server by stdio."""
+        return (self.gateway_mcp_key or self.gateway_key).get_secret_value()

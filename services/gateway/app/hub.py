@@ -87,6 +87,7 @@ class Hub:
         self._channel: Any = client.pubsub()
         self._most = most
         self._topics: dict[str, Topic] = {}
+        self._away = False
 
     @property
     def viewers(self) -> int:
@@ -129,9 +130,12 @@ class Hub:
         while True:
             try:
                 await self._channel.subscribe(_NOBODY)
+                self._away = False
                 await self._listen()
             except redis.RedisError as error:
-                log.warning("the events of jobs cannot be read", error=str(error))
+                if not self._away:  # once for each outage
+                    log.warning("the events of jobs cannot be read", error=str(error))
+                self._away = True
             except Exception:
                 log.exception("the events of jobs cannot be read")  # whatever one of them was, all others go on
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -7,6 +7,7 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from app import api_page, pages, problems
 from app.authentication import Authentication
@@ -15,6 +16,8 @@ from app.config import Settings
 from app.context import Context
 from app.headers import SecurityHeaders
 from app.key_ring import KeyRing
+from app.mcp.http import PATH as MCP_PATH
+from app.mcp.http import McpEndpoint
 from app.metrics import Measure
 from app.monitor import Monitor
 from app.overview import read_overview
@@ -56,6 +59,8 @@ def make_app(settings: Settings) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router)
     pages.install(app)
+    app.state.mcp = McpEndpoint(context)
+    app.router.routes.append(Route(MCP_PATH, app.state.mcp, include_in_schema=False))
     api_page.install(app)
     # The last one added is the first that a request comes to.
     app.add_middleware(BodyLimit, most=settings.gateway_body_bytes)
@@ -74,8 +79,10 @@ def make_app(settings: Settings) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
+    mcp: McpEndpoint = app.state.mcp
     running = [asyncio.create_task(part.run()) for part in (context.hub, app.state.monitor)]
-    yield
+    async with mcp.running():
+        yield
     for task in running:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

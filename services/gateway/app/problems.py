@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from taskclient.errors import (
+    BrokerFull,
     BrokerUnavailable,
     InvalidTaskName,
     LetterNotFound,
@@ -75,6 +77,13 @@ _STATUSES: Final = (  # the first kind that fits counts
 _TOLD: Final = (TaskClientError, *(kind for kind, _ in _STATUSES))  # their words are for callers
 
 
+_AWAY: Final = (  # where Redis is, is not for callers
+    "Redis does not answer, or refused; the gateway's log says why. Try again in a moment. What was being sent may be "
+    "in its queue or not: with the same Idempotency-Key it can be sent again."
+)
+log = structlog.get_logger("gateway")
+
+
 def problem(
     status: int,
     detail: str,
@@ -100,10 +109,15 @@ def answer_of(error: Exception) -> Json:
     """The answer to an error of `taskclient`, or of this package; to any other one only that it is the gateway's."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     detail = str(error) if isinstance(error, _TOLD) else "The gateway failed; its log says at what."
+    detail = _AWAY if _is_away(error) else detail
     fields = {PayloadRefused: getattr(error, "errors", []), PayloadNotSerializable: [], Unprocessable: []}
     waits = {429: FULL_SECONDS, 503: AWAY_SECONDS}
     headers = {"Retry-After": str(waits[status])} if status in waits else None
     return problem(status, detail, errors=fields.get(type(error)), headers=headers)
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, BrokerUnavailable) and not isinstance(error, QueueFull | BrokerFull)
 
 
 @contextmanager
@@ -126,7 +140,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unknown)
 
 
-def _known(_request: Request, error: Exception) -> Response:
+def _known(request: Request, error: Exception) -> Response:
+    if _is_away(error):
+        log.warning("Redis does not answer", path=request.url.path, error=str(error))
     return answer_of(error)
 
 

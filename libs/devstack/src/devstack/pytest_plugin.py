@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +11,11 @@ import pytest
 
 # The servers are imported where they are started: every pytest loads this module, and most need none of them.
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from devstack.postgres import Database, Postgres
     from devstack.valkey import Valkey
+    from devstack.worker import WorkerProcess
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +76,22 @@ def own_postgres(tmp_path: Path) -> Iterator[Postgres]:
 
     with Postgres(tmp_path / "own-postgres") as server:
         yield server
+
+
+@pytest.fixture
+def run_worker() -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts workers, and ends them with the test; `ready=False` does not wait until one takes tasks."""
+    started: list[WorkerProcess] = []
+
+    def run(worker: WorkerProcess, *, ready: bool = True) -> WorkerProcess:
+        started.append(worker)
+        worker.start()
+        if ready:
+            worker.wait_ready()
+        return worker
+
+    yield run
+    for worker in started:
+        if worker.alive():
+            os.kill(worker.pid, signal.SIGCONT)  # a test may have stopped it
+        worker.stop()

@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from taskclient.errors import BatchInterrupted, BatchRefused, BrokerUnavailable, TaskClientError
+from taskclient.errors import (
+    BatchInterrupted,
+    BatchRefused,
+    BrokerUnavailable,
+    FieldError,
+    PayloadNotSerializable,
+    PayloadRefused,
+    PayloadTooLarge,
+)
 from taskclient.message import Template
 
 
@@ -13,26 +21,32 @@ def build_batch(
     payloads: Iterable[Mapping[str, Any]],
     task_ids: Sequence[str] | None,
     correlation_id: str | None,
+    idempotency_keys: Sequence[str] | None = None,
 ) -> dict[str, bytes]:
     """The messages by their tasks' ids, in the order of the payloads.
 
     Raises:
         BatchRefused: payloads that cannot be sent, with their positions.
-        ValueError: another number of ids than of payloads, or the same id twice.
+        ValueError: another number of ids or keys than of payloads, the same id twice, or a wrong idempotency key.
     """
     listed = list(payloads)
     ids = [str(uuid4()) for _ in listed] if task_ids is None else list(task_ids)
     if len(ids) != len(listed) or len(set(ids)) != len(ids):
         raise ValueError(f"{len(ids)} task ids, {len(set(ids))} of them different, for {len(listed)} payloads.")
+    keys = [None] * len(listed) if idempotency_keys is None else list(idempotency_keys)
+    if len(keys) != len(listed):
+        raise ValueError(f"{len(keys)} idempotency keys for {len(listed)} payloads.")
     messages: dict[str, bytes] = {}
-    problems: dict[int, str] = {}
-    for number, (task_id, payload) in enumerate(zip(ids, listed, strict=True)):
+    errors: dict[int, list[FieldError]] = {}
+    for number, (task_id, payload, key) in enumerate(zip(ids, listed, keys, strict=True)):
         try:
-            messages[task_id] = template.message(payload, task_id=task_id, correlation_id=correlation_id)
-        except TaskClientError as error:
-            problems[number] = str(error)
-    if problems:
-        raise BatchRefused(problems)
+            messages[task_id] = template.message(
+                payload, task_id=task_id, correlation_id=correlation_id, idempotency_key=key
+            )
+        except (PayloadRefused, PayloadNotSerializable, PayloadTooLarge) as error:
+            errors[number] = error.errors
+    if errors:
+        raise BatchRefused(errors)
     return messages
 
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import time
 from collections.abc import Collection
 from typing import Any, Final, Literal
 from uuid import uuid4
@@ -28,7 +27,7 @@ def mark_cancelled(client: RedisClient, services: Collection[str], task_id: str)
     Raises:
         redis.RedisError: Redis could not be reached, or refused.
     """
-    now = int(time.time() * 1000)
+    now = client.time()[0] * 1000  # by its own clock, lest a wrong one here forget what others have cancelled
     kept = int(KEEP_DAYS * 86_400_000)
     pipe: Any = client.pipeline(transaction=True)
     for key in map(cancelled_key, services):

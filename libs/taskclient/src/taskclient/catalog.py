@@ -162,9 +162,13 @@ def read_catalog(redis_client: RedisClient) -> list[CatalogEntry]:
     Raises:
         redis.RedisError: Redis could not be reached, or refused.
     """
-    entries = _parse(redis_client.hgetall(CATALOG_KEY))
-    over = _services_over(redis_client.hgetall(UNTIL_KEY))
-    return sorted((entry for entry in entries if entry.service not in over), key=lambda entry: entry.name)
+    return entries_of(redis_client.hgetall(CATALOG_KEY), redis_client.hgetall(UNTIL_KEY))
+
+
+def entries_of(stored: Mapping[bytes, bytes], until: Mapping[bytes, bytes]) -> list[CatalogEntry]:
+    """All entries that count, sorted by name, of what stands at `CATALOG_KEY` and at `UNTIL_KEY`."""
+    over = _services_over(until)
+    return sorted((entry for entry in _parse(stored) if entry.service not in over), key=lambda entry: entry.name)
 
 
 def read_entry(redis_client: RedisClient, name: str) -> CatalogEntry | None:

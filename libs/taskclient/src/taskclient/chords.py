@@ -1,11 +1,13 @@
-"""Lets a replayed task of a chord's header count again, as if it had not failed; all in the database of the results."""
+"""What Celery counts of a chord in the database of the results: how many must end, also one that runs again."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from taskclient.connection import RedisClient
 
 GROUP_PREFIX: Final = "celery-taskset-meta-"
 
+CHORD_SECONDS: Final = 86_400  # as long as the workers keep results
 NOTHING, REOPENED, BUSY = 0, 1, 2
 
 # Celery counts each header task once. A failed one has been counted, and the chord that ended with it has lost its
@@ -35,6 +37,15 @@ for _, text in ipairs(redis.call('ZRANGEBYSCORE', jkey, place, place)) do
 end
 return 0
 """
+
+
+def chord_sizes(chords: Mapping[str, int]) -> dict[str, int]:
+    """How many tasks must end before a chord's body is sent, by the key at which Celery looks for it.
+
+    Args:
+        chords: the number by the id of the chord's group.
+    """
+    return {f"{GROUP_PREFIX}{group}.s": size for group, size in chords.items()}
 
 
 def reopen_chord(client: RedisClient, headers: dict[str, Any]) -> int:

@@ -1,11 +1,12 @@
-"""The commands `tasks send`, `tasks run`, `tasks status` and `tasks list`; the others have modules of their own."""
+"""The `tasks` command with `send`, `run`, `status` and `list`; its other commands have modules of their own."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from taskclient import cli_help
+from taskclient import cli_complete, cli_help, cli_queues, cli_schedules, cli_tasks
 from taskclient.cli_dead import app as dead
 from taskclient.cli_deploy import can_deploy
 from taskclient.cli_errors import clear_errors
@@ -13,6 +14,7 @@ from taskclient.cli_input import full_name, open_client, parse_payload, parse_ti
 from taskclient.cli_operate import adopt_unacked, forget, list_workers
 from taskclient.cli_options import DEFAULT_BROKER, AsJson, Broker, Results
 from taskclient.cli_output import print_catalog, print_id, print_json, print_outcome, print_run
+from taskclient.cli_producers import print_producers
 from taskclient.cli_run import show_run
 from taskclient.cli_stubs import print_stubs
 from taskclient.results import FINISHED
@@ -22,22 +24,16 @@ app = typer.Typer(
     help=cli_help.APP,
     epilog=cli_help.EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(dead)
-app.command("workers", help=cli_help.WORKERS, epilog=cli_help.EPILOG)(list_workers)
-app.command("can-deploy", help=cli_help.CAN_DEPLOY, epilog=cli_help.EPILOG)(can_deploy)
-app.command("stubs", help=cli_help.STUBS, epilog=cli_help.EPILOG)(print_stubs)
-app.command("forget", help=cli_help.FORGET, epilog=cli_help.EPILOG)(forget)
-app.command("adopt-unacked", help=cli_help.ADOPT, epilog=cli_help.EPILOG)(adopt_unacked)
 
 
-@app.command(help=cli_help.SEND, epilog=cli_help.EPILOG)
 def send(
-    name: Annotated[str, typer.Argument(help="The task's name, app.tasks.<module>.<task>.")],
-    fields: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The payload.")] = None,
+    name: Annotated[
+        str, typer.Argument(help="The task's name, app.tasks.<module>.<task>.", autocompletion=cli_complete.tasks)
+    ],
+    fields: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="The payload.")] = None,
     *,
     json_payload: Annotated[str | None, typer.Option(metavar="JSON", help="The payload as a JSON object.")] = None,
     countdown: Annotated[float | None, typer.Option(metavar="S", help="Start in so many seconds.")] = None,
@@ -69,10 +65,9 @@ def send(
             print_outcome(task, wait, as_json=as_json)
 
 
-@app.command(help=cli_help.RUN, epilog=cli_help.EPILOG)
 def run(
-    name: Annotated[str, typer.Argument(help="The task's name, or its last part if no other task has it.")],
-    fields: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The payload.")] = None,
+    name: cli_tasks.Name,
+    fields: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="The payload.")] = None,
     *,
     json_payload: Annotated[str | None, typer.Option(metavar="JSON", help="The payload as a JSON object.")] = None,
     timeout: Annotated[float | None, typer.Option(metavar="S", help="Watch so long at most.")] = None,
@@ -90,7 +85,6 @@ def run(
             print_run(end.run, end, as_json=as_json)
 
 
-@app.command(help=cli_help.STATUS, epilog=cli_help.EPILOG)
 def status(
     task_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `tasks send` printed.")],
     *,
@@ -112,7 +106,6 @@ def status(
             print_json({"id": task.id, "status": word})
 
 
-@app.command("list", help=cli_help.LIST, epilog=cli_help.EPILOG)
 def list_tasks(*, as_json: AsJson = False, broker: Broker = DEFAULT_BROKER) -> None:
     """Print the catalog."""
     with clear_errors(), open_client(broker, None) as client:
@@ -123,3 +116,24 @@ def list_tasks(*, as_json: AsJson = False, broker: Broker = DEFAULT_BROKER) -> N
         print_catalog(entries)
     else:
         typer.echo("The catalog is empty: no worker has published its tasks to this Redis yet.", err=True)
+
+
+_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "list": (list_tasks, cli_help.LIST),
+    "show": (cli_tasks.show, cli_help.SHOW),
+    "send": (send, cli_help.SEND),
+    "run": (run, cli_help.RUN),
+    "status": (status, cli_help.STATUS),
+    "watch": (cli_tasks.watch, cli_help.WATCH),
+    "cancel": (cli_tasks.cancel, cli_help.CANCEL),
+    "workers": (list_workers, cli_help.WORKERS),
+    "can-deploy": (can_deploy, cli_help.CAN_DEPLOY),
+    "stubs": (print_stubs, cli_help.STUBS),
+    "producers": (print_producers, cli_help.PRODUCERS),
+    "forget": (forget, cli_help.FORGET),
+    "adopt-unacked": (adopt_unacked, cli_help.ADOPT),
+}
+for _name, (_function, _help) in _COMMANDS.items():
+    app.command(_name, help=_help, epilog=cli_help.EPILOG)(_function)
+for _group in (cli_queues.app, cli_schedules.app, dead):
+    app.add_typer(_group)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from taskclient import cli_dead_help
+from taskclient import cli_complete, cli_dead_help
 from taskclient.cli_dead_input import confirm, parse_filter
 from taskclient.cli_dead_output import as_json as dead_as_json
 from taskclient.cli_dead_output import print_dead_letter, print_letters, print_parked, print_stats, printable
@@ -36,7 +36,7 @@ app = typer.Typer(name="dead", help=cli_dead_help.DEAD, no_args_is_help=True, ri
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The letter's id, as `tasks dead list` prints it.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The letters' ids; or use --all.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The task's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The task's name.", autocompletion=cli_complete.tasks)]
 Payload = Annotated[bool, typer.Option("--payload", help="With the payload's real texts, which may be personal.")]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from taskclient import cli_complete
 from taskclient.cli_dead_output import printable
 from taskclient.cli_errors import FAILED, clear_errors
 from taskclient.cli_input import open_client
@@ -23,7 +24,10 @@ _WORDS = {
 
 
 def can_deploy(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Whose messages, as in email.")],
+    service: Annotated[
+        str,
+        typer.Argument(metavar="SERVICE", help="Whose messages, as in email.", autocompletion=cli_complete.services),
+    ],
     *,
     contract: Annotated[
         Path, typer.Option(metavar="FILE", help="The new version's contract.json, or a folder with it.")

@@ -16,7 +16,26 @@ from taskclient.errors import (
 
 FAILED, USAGE, UNREACHABLE, TIMED_OUT = 1, 2, 3, 4
 
-EXIT_CODES = "Exit codes: 0 ok, 1 the task failed, 2 wrong usage, payload or name, 3 Redis unreachable, 4 timed out."
+CODES = {
+    0: "ok",
+    FAILED: "the task failed",
+    USAGE: "wrong usage, payload or name",
+    UNREACHABLE: "Redis unreachable",
+    TIMED_OUT: "timed out",
+}
+EXIT_CODES = f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in CODES.items())}."
+
+
+def refuse_options_before(context: typer.Context) -> None:
+    """Refuse options between a group's name and its command's: the command would not see them, as another broker.
+
+    Raises:
+        ValueError: there are some.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    if any(source is not None and source.name == "COMMANDLINE" for source in sources.values()):
+        command = f"{context.command_path} {context.invoked_subcommand}"
+        raise ValueError(f"write the options after the whole command, as in: {command} ... --json")
 
 
 def exit_code(error: Exception) -> int:

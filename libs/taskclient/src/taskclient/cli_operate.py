@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from taskclient import cli_complete
 from taskclient.cli_dead_input import confirm
 from taskclient.cli_dead_output import printable
 from taskclient.cli_errors import clear_errors
@@ -34,7 +35,10 @@ def list_workers(*, service: Service = None, as_json: AsJson = False, broker: Br
 
 
 def forget(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Whose tasks, as in email.")],
+    service: Annotated[
+        str,
+        typer.Argument(metavar="SERVICE", help="Whose tasks, as in email.", autocompletion=cli_complete.services),
+    ],
     *,
     as_json: AsJson = False,
     broker: Broker = DEFAULT_BROKER,

@@ -87,6 +87,14 @@ def print_catalog(entries: list[CatalogEntry]) -> None:
     Console(markup=False).print(table)
 
 
+def span(seconds: float) -> str:
+    """A length of time in its largest unit, as in `42 s`, `5 min` or `3.5 h`."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"  # noqa: PLR2004
+
+
 def parameters_of(schema: dict[str, Any]) -> str:
     """The parameters' names and JSON types, as in `to: string, limit?: integer`; `?` marks what may be left out."""
     required = schema.get("required", [])

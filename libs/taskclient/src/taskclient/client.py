@@ -5,19 +5,21 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
-from uuid import uuid4
 
 from taskclient.batch import build_batch, push_batch
+from taskclient.calls import build_call
+from taskclient.canvas import Stage
+from taskclient.canvas_handle import WorkflowHandle
+from taskclient.canvas_sender import SendsCanvas, prepare, push_all
 from taskclient.catalog import read_entry
 from taskclient.connection import broker_errors, connect
-from taskclient.contract_check import ContractCheck
-from taskclient.contracts import known_contracts
+from taskclient.contracts import Known, known_contracts
 from taskclient.errors import TaskClientError
 from taskclient.handle import TaskHandle
-from taskclient.message import Template, build_message
+from taskclient.message import Template
 from taskclient.names import queue_of
 from taskclient.operations import Operations
-from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Producer, max_backlog_from_environment
+from taskclient.producer import MAX_MEMORY, MOST_AT_ONCE, Limits, Producer, max_backlog_from_environment
 from taskclient.results import ResultStore, TaskRecord
 from taskclient.schedule import end_time, start_time
 from taskclient.schedules import scheduled_call
@@ -40,7 +42,7 @@ class SendOptions(TypedDict, total=False):
     queue: str | None
 
 
-class TaskClient(Operations):
+class TaskClient(SendsCanvas, Operations):
     """Sends tasks to Celery workers on Redis or RabbitMQ; knows neither Celery nor any service.
 
     One client per process is enough; threads may share it. It connects on first use.
@@ -80,9 +82,10 @@ class TaskClient(Operations):
         self._url = redis_of(broker_url, redis_url)
         self._broker = connect(self._url)
         max_backlog = max_backlog_from_environment() if max_backlog is None else max_backlog
-        producer = Producer(self._broker, max_backlog=max_backlog, max_memory=max_memory)
+        producer = Producer(self._broker, Limits(max_backlog, max_memory))
         self._publisher = _publisher(broker_url) if is_amqp(broker_url) else None
         self._push = self._publisher.push if self._publisher else producer.push
+        self._at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
         self._results = ResultStore(result_url or default_result_url(self._url))
         self._contracts = known_contracts(self._broker, contracts) if check else None
 
@@ -177,24 +180,37 @@ class TaskClient(Operations):
             BrokerFull: Redis' memory is too full.
             BrokerUnavailable: Redis could not be reached, or refused.
         """
-        starts, ends = start_time(eta, countdown), end_time(expires)
-        own_queue, contract = self._known(name)
-        queue = queue or own_queue
-        task_id = task_id or str(uuid4())
-        message = build_message(
+        call = build_call(
+            self._known(name),
             name,
             payload,
-            queue=queue,
-            task_id=task_id,
+            eta=eta,
+            countdown=countdown,
+            expires=expires,
             correlation_id=correlation_id,
             idempotency_key=idempotency_key,
-            eta=starts,
-            expires=ends,
-            contract=contract,
+            task_id=task_id,
+            queue=queue,
         )
-        with broker_errors(self._url, f"sending {name} as task {task_id}"):
-            self._push(queue, message)
-        return TaskHandle(task_id, self._results, name)
+        with broker_errors(self._url, f"sending {name} as task {call.task_id}"):
+            self._push(call.queue, call.message)
+        return TaskHandle(call.task_id, self._results, name)
+
+    def submit_and_wait(self, name: str, /, timeout: float | None, **payload: Any) -> Any:
+        """Send a task as `send` does, and wait for what it returns.
+
+        Args:
+            name: the task's name.
+            timeout: seconds; None waits for ever.
+            **payload: as for `send`, with its options.
+
+        Returns:
+            What the task returned, as JSON values.
+
+        Raises:
+            TaskClientError: as for `send`, and for `TaskHandle.result`: after a `TaskTimeout` the task goes on.
+        """
+        return self.send(name, **payload).result(timeout)
 
     def send_many(
         self,
@@ -206,6 +222,7 @@ class TaskClient(Operations):
         expires: float | datetime | None = None,
         correlation_id: str | None = None,
         task_ids: Sequence[str] | None = None,
+        idempotency_keys: Sequence[str] | None = None,
         queue: str | None = None,
     ) -> list[TaskHandle]:
         """Send many tasks of one name, some hundreds in each round trip.
@@ -220,6 +237,7 @@ class TaskClient(Operations):
             expires: seconds from now, or a time with a time zone, after which they are revoked instead of run.
             correlation_id: what ties them to a request in the logs; each task's own id by default.
             task_ids: as many as payloads; new UUIDs by default.
+            idempotency_keys: as many as payloads, each as for `send_payload`; none by default.
             queue: another queue than the one that follows from the name.
 
         Returns:
@@ -228,30 +246,35 @@ class TaskClient(Operations):
         Raises:
             InvalidTaskName: the name has not the form `app.tasks.<module>.<task>`.
             UnknownTask: no service has a task of this name.
-            BatchRefused: payloads that do not fit the task, have no JSON form or are too large, with their positions;
-                nothing was sent.
+            BatchRefused: payloads that do not fit the task, have no JSON form or are too large, with their positions
+                and every wrong field; nothing was sent.
             BatchInterrupted: a queue got full, or Redis away, after some were sent; says which.
-            ValueError: a wrong time, or another number of ids than of payloads.
+            ValueError: a wrong time or key, or another number of ids or keys than of payloads.
         """
         starts, ends = start_time(eta, countdown), end_time(expires)
-        own_queue, contract = self._known(name)
-        template = Template(name, queue or own_queue, starts, ends, contract)
-        messages = build_batch(template, payloads, task_ids, correlation_id)
-        at_once = 1 if self._publisher else MOST_AT_ONCE  # RabbitMQ confirms each message
-        push_batch(lambda *some: self._send_some(name, queue or own_queue, some), messages, at_once)
+        known = self._known(name)
+        queue = queue or known.queue
+        template = Template(name, queue, starts, ends, known.check)
+        messages = build_batch(template, payloads, task_ids, correlation_id, idempotency_keys)
+        push_batch(lambda *some: self._send_some(name, queue, some), messages, self._at_once)
         return [TaskHandle(task_id, self._results, name) for task_id in messages]
 
     def _send_some(self, name: str, queue: str, messages: Sequence[bytes]) -> None:
         with broker_errors(self._url, f"sending {len(messages)} tasks {name}"):
             self._push(queue, *messages)
 
-    def _known(self, name: str) -> tuple[str, ContractCheck | None]:
-        """The queue of a task, and what its payload is checked against."""
-        queue = queue_of(name)
-        if self._contracts is None:
-            return queue, None
-        entry = self._contracts.find(name)
-        return (entry.queue, self._contracts.check_of(entry)) if entry else (queue, None)
+    def _send_canvas(
+        self, stages: Sequence[Stage], correlation_id: str | None, run_id: str | None, *, check_joints: bool
+    ) -> WorkflowHandle:
+        canvas, messages = prepare(
+            stages, self._known, correlation_id=correlation_id, run_id=run_id, check_joints=check_joints
+        )
+        self._results.expect_chords(messages.chords)
+        push_all(lambda queue, *some: self._send_some(canvas.run_id, queue, some), messages, self._at_once)
+        return WorkflowHandle(canvas, self._results)
+
+    def _known(self, name: str) -> Known:
+        return self._contracts.known(name) if self._contracts else Known(queue_of(name))
 
     def handle(self, task_id: str) -> TaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""

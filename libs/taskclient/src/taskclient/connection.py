@@ -52,11 +52,20 @@ def connect(url: str) -> RedisClient:
     Raises:
         ValueError: the URL is not a redis:// or rediss:// URL.
     """
-    if urlsplit(url).scheme not in {"redis", "rediss"}:
-        raise ValueError(f"{without_password(url)!r} is not a Redis URL, which is redis://host:6379/0 or rediss://...")
+    check_redis_url(url)
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.1), retries=2)
     client: RedisClient = redis.Redis.from_url(url, retry=retry, **OPTIONS)
     return client
+
+
+def check_redis_url(url: str) -> None:
+    """Refuse what is no URL of Redis.
+
+    Raises:
+        ValueError: it is not a redis:// or rediss:// URL.
+    """
+    if urlsplit(url).scheme not in {"redis", "rediss"}:
+        raise ValueError(f"{without_password(url)!r} is not a Redis URL, which is redis://host:6379/0 or rediss://...")
 
 
 def call_once(client: RedisClient, *command: Any) -> Any:

@@ -18,6 +18,11 @@ class FieldError(TypedDict):
     problem: str
 
 
+def wrong_fields(errors: list[FieldError]) -> str:
+    """All wrong fields in one line."""
+    return "; ".join(f"{wrong['field']}: {wrong['problem']}" for wrong in errors)
+
+
 class UnknownTask(TaskClientError, ValueError):
     """No contract of that name is known; nothing was sent."""
 
@@ -43,16 +48,37 @@ class PayloadRefused(TaskClientError):
         self.name, self.errors = name, errors
 
     def __str__(self) -> str:
-        problems = "; ".join(f"{wrong['field']}: {wrong['problem']}" for wrong in self.errors)
-        return f"Nothing was sent: the payload does not fit {self.name}: {problems}"
+        return f"Nothing was sent: the payload does not fit {self.name}: {wrong_fields(self.errors)}"
 
 
 class PayloadTooLarge(TaskClientError):
     """The payload is larger than a message may be; nothing was sent."""
 
+    @property
+    def errors(self) -> list[FieldError]:
+        """As `PayloadRefused` has them; the field is the whole payload."""
+        return [{"field": "payload", "problem": str(self)}]
+
 
 class PayloadNotSerializable(TaskClientError):
-    """A value in the payload has no JSON form; nothing was sent."""
+    """A value in the payload has no JSON form; nothing was sent.
+
+    Args:
+        problem: what is wrong, in one sentence.
+        field: which value it is, as a dotted path.
+    """
+
+    def __init__(self, problem: str, field: str = "payload") -> None:
+        super().__init__(problem, field)
+        self.problem, self.field = problem, field
+
+    def __str__(self) -> str:
+        return self.problem
+
+    @property
+    def errors(self) -> list[FieldError]:
+        """As `PayloadRefused` has them."""
+        return [{"field": self.field, "problem": "has no JSON form"}]
 
 
 class BrokerUnavailable(TaskClientError):
@@ -67,20 +93,30 @@ class BrokerFull(BrokerUnavailable):
     """Redis' memory is too full to take more; nothing was sent. Send again later, when there is room."""
 
 
+_MOST_NAMED = 5  # positions in one message; the error itself has all
+
+
 class BatchRefused(TaskClientError):
     """Some payloads of a batch cannot be sent; nothing was sent.
 
     Args:
-        problems: what is wrong with each of them, by its position in the batch, from 0.
+        errors: all wrong fields of each of them, by its position in the batch, from 0.
     """
 
-    def __init__(self, problems: dict[int, str]) -> None:
-        super().__init__(problems)
-        self.problems = problems
+    def __init__(self, errors: dict[int, list[FieldError]]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+    @property
+    def problems(self) -> dict[int, str]:
+        """What is wrong with each of them in one line, by its position."""
+        return {number: wrong_fields(errors) for number, errors in self.errors.items()}
 
     def __str__(self) -> str:
-        first = next(iter(self.problems))
-        return f"{len(self.problems)} payloads cannot be sent; nothing was sent. Number {first}: {self.problems[first]}"
+        named = [f"Number {number}: {problem}" for number, problem in list(self.problems.items())[:_MOST_NAMED]]
+        more = len(self.errors) - len(named)
+        rest = f" And {more} more." if more else ""
+        return f"{len(self.errors)} payloads cannot be sent; nothing was sent. {' '.join(named)}{rest}"
 
 
 class BatchInterrupted(BrokerUnavailable):
@@ -98,6 +134,40 @@ class BatchInterrupted(BrokerUnavailable):
 
     def __str__(self) -> str:
         return f"{len(self.sent)} tasks were sent, {len(self.unsent)} were not or may not have been: {self.problem}"
+
+
+class StepError(TypedDict):
+    """What is wrong with a step of a chain, group or chord.
+
+    `step` and `after` are the places and names of the step and of what comes before it; `after` is None if only the
+    step itself is wrong. `field` is a dotted path in its payload, empty for the whole.
+    """
+
+    step: str
+    after: str | None
+    field: str
+    problem: str
+
+
+class WorkflowRefused(TaskClientError):
+    """A chain, group or chord cannot run as it is; nothing was sent.
+
+    Args:
+        errors: everything that is wrong, step by step.
+    """
+
+    def __init__(self, errors: list[StepError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        places: dict[str, list[str]] = {}
+        for error in self.errors:
+            place = f"{error['step']} after {error['after']}" if error["after"] else error["step"]
+            field = f"{error['field']}: " if error["field"] else ""
+            places.setdefault(place, []).append(f"{field}{error['problem']}")
+        listed = "; ".join(f"{place}: {', '.join(problems)}" for place, problems in places.items())
+        return f"Nothing was sent: {listed}"
 
 
 class TaskTimeout(TaskClientError, TimeoutError):

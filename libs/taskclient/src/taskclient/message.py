@@ -75,6 +75,7 @@ class Template:
         eta: earliest start, aware.
         expires: time after which the task is not run any more, aware.
         contract: what the payloads must fit; None checks nothing.
+        group: the id of the group that the task is in, and its place there from 0.
     """
 
     def __init__(
@@ -84,9 +85,12 @@ class Template:
         eta: datetime | None = None,
         expires: datetime | None = None,
         contract: "ContractCheck | None" = None,
+        group: tuple[str, int] | None = None,
     ) -> None:
         self._name, self._eta, self._contract = name, eta, contract
-        headers = _headers(name, eta, expires) | ({SCHEMA_HEADER: contract.version} if contract else {})
+        headers = _headers(name, eta, expires, group or (None, None)) | (
+            {SCHEMA_HEADER: contract.version} if contract else {}
+        )
         form = '", "content-encoding": "utf-8", "content-type": "application/json", "headers": {'
         self._head = f"{form}{json.dumps(headers)[1:-1]}, ".encode()
         self._properties = f', "properties": {{{json.dumps(_properties(queue, expires))[1:-1]}, '.encode()
@@ -98,12 +102,16 @@ class Template:
         task_id: str,
         correlation_id: str | None = None,
         idempotency_key: str | None = None,
+        embed: bytes = _EMBED,
     ) -> bytes:
-        """One message; arguments and errors are those of `build_message`."""
+        """One message; arguments and errors are those of `build_message`.
+
+        `embed` is what the worker sends when the task has ended, as JSON.
+        """
         encoded = encode_payload(self._name, payload)
         if self._contract is not None:
             self._contract.check(encoded)
-        body = b"[[]," + encoded + b"," + _EMBED + b"]"
+        body = b"[[]," + encoded + b"," + embed + b"]"
         headers = {
             "id": task_id,
             "root_id": task_id,
@@ -144,15 +152,17 @@ def redacted(fields: Iterable[str]) -> str:
     return text if len(text) <= _REPR_LENGTH else text[: _REPR_LENGTH - 3] + "..."
 
 
-def _headers(name: str, eta: datetime | None, expires: datetime | None) -> dict[str, Any]:
+def _headers(
+    name: str, eta: datetime | None, expires: datetime | None, group: tuple[str, int] | tuple[None, None]
+) -> dict[str, Any]:
     return {
         "lang": "py",
         "task": name,
         "shadow": None,
         "eta": eta and eta.isoformat(),
         "expires": expires and expires.isoformat(),
-        "group": None,
-        "group_index": None,
+        "group": group[0],
+        "group_index": group[1],
         "retries": 0,
         "timelimit": [None, None],
         "parent_id": None,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_jsonable_python
 
 from taskclient.errors import PayloadNotSerializable, PayloadTooLarge
 
@@ -38,6 +38,12 @@ def encode_payload(name: str, payload: Mapping[str, Any]) -> bytes:
     return encoded
 
 
+def decode_payload(encoded: bytes) -> dict[str, Any]:
+    """The payload as JSON types, from what `encode_payload` has made."""
+    payload: dict[str, Any] = from_json(encoded)
+    return payload
+
+
 def _to_json(name: str, payload: Mapping[str, Any]) -> bytes:
     try:
         return _encode(to_jsonable_python(dict(payload))).encode()
@@ -45,7 +51,8 @@ def _to_json(name: str, payload: Mapping[str, Any]) -> bytes:
         field, value = _culprit("", payload)
         raise PayloadNotSerializable(
             f"The field {field!r} of the payload for {name} is a {type(value).__name__} without a JSON form. "
-            f"Send numbers, text, lists and objects, and a reference to anything else. ({type(error).__name__})"
+            f"Send numbers, text, lists and objects, and a reference to anything else. ({type(error).__name__})",
+            field or "payload",
         ) from error
 
 

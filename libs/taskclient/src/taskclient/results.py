@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from taskclient.chords import reopen_chord
+from taskclient.chords import CHORD_SECONDS, chord_sizes, reopen_chord
 from taskclient.connection import broker_errors, connect
 from taskclient.errors import TaskClientError, TaskTimeout
 
@@ -33,8 +33,8 @@ redis.call('PUBLISH', KEYS[1], ARGV[1])
 return status
 """
 
-_AWAY = (redis.ConnectionError, redis.TimeoutError)
-_REFUSED = (
+AWAY = (redis.ConnectionError, redis.TimeoutError)
+REFUSED = (
     redis.AuthenticationError,
     redis.exceptions.AuthorizationError,
 )  # both are ConnectionErrors; waiting is vain
@@ -132,6 +132,19 @@ class ResultStore:
         with broker_errors(self._url, f"reopening the chord of task {headers.get('id')}"):
             return reopen_chord(self._redis, headers)
 
+    def expect_chords(self, chords: Mapping[str, int]) -> None:
+        """Write how many results each chord waits for, before the first of them can come; twice does no harm.
+
+        Args:
+            chords: the number by the id of the chord's group.
+
+        Raises:
+            BrokerUnavailable: Redis could not be asked.
+        """
+        with broker_errors(self._url, "writing the sizes of chords"):
+            for key, size in chord_sizes(chords).items():
+                self._redis.set(key, size, ex=CHORD_SECONDS, nx=True)
+
     def wait(self, task_id: str, timeout: float | None) -> TaskRecord:
         """The record when the task has finished, whatever the outcome.
 
@@ -147,10 +160,7 @@ class ResultStore:
         for record in self.updates(task_id, timeout):  # noqa: B007 - the last one counts
             pass
         if not record.finished:
-            raise TaskTimeout(
-                f"Task {task_id} has not finished, its status is {record.status}. It may still run: "
-                "wait longer, or ask again later by its id."
-            )
+            raise still_running(record)
         return record
 
     def updates(self, task_id: str, timeout: float | None) -> Iterator[TaskRecord]:
@@ -179,8 +189,8 @@ class ResultStore:
         while time.monotonic() < ends:
             try:
                 yield from self._listen(task_id, ends)
-            except _AWAY as error:
-                if isinstance(error, _REFUSED) or time.monotonic() + RECONNECT_PAUSE >= ends:
+            except AWAY as error:
+                if isinstance(error, REFUSED) or time.monotonic() + RECONNECT_PAUSE >= ends:
                     raise
                 time.sleep(RECONNECT_PAUSE)
 
@@ -213,6 +223,14 @@ def record_of(task_id: str, raw: bytes | None) -> TaskRecord:
         TaskClientError: they are not Celery's JSON.
     """
     return TaskRecord(task_id) if raw is None else _parse(task_id, raw)
+
+
+def still_running(record: TaskRecord) -> TaskTimeout:
+    """The error that a wait ended before the task."""
+    return TaskTimeout(
+        f"Task {record.task_id} has not finished, its status is {record.status}. It may still run: "
+        "wait longer, or ask again later by its id."
+    )
 
 
 def _parse(task_id: str, raw: bytes) -> TaskRecord:

@@ -90,6 +90,15 @@ def read_schedules(client: RedisClient, catalog: Iterable[CatalogEntry]) -> list
     return sorted(found, key=lambda one: one.name)
 
 
+def schedule_names(client: RedisClient) -> list[str]:
+    """The names of all entries.
+
+    Raises:
+        redis.RedisError: Redis could not be reached, or refused.
+    """
+    return [key.decode(errors="replace").removeprefix(_PREFIX) for key in client.zrange(_DUE_KEY, 0, -1)]
+
+
 def scheduled_call(client: RedisClient, name: str) -> ScheduledCall:
     """What an entry sends.
 
@@ -125,8 +134,7 @@ def set_enabled(client: RedisClient, name: str, *, enabled: bool) -> bool:
 
 def _definition(client: RedisClient, stored: bytes | None, name: str) -> dict[str, Any]:
     if stored is None:
-        names = [key.decode(errors="replace").removeprefix(_PREFIX) for key in client.zrange(_DUE_KEY, 0, -1)]
-        hint = near(name, names, "`tasks schedules` shows all.")
+        hint = near(name, schedule_names(client), "`tasks schedules` shows all.")
         raise UnknownSchedule(f"No service has published a schedule {name!r}; {hint}")
     known: dict[str, Any] = json.loads(stored)
     return known

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from taskclient.catalog import CatalogEntry
-from taskclient.stub_types import StubTypes, camel
+from taskclient.schema_types import camel, sentence, task_functions
+from taskclient.stub_types import StubTypes
 
 _HEAD = '''\
 """Typed calls of tasks by name; `tasks stubs` has written it from their contracts, so do not edit it."""
@@ -40,12 +41,8 @@ def stubs(entries: Iterable[CatalogEntry]) -> str:
     Raises:
         ValueError: two tasks would have the same function.
     """
-    parts, taken = [_HEAD], dict[str, str]()
-    for entry in sorted(entries, key=lambda one: one.name):
-        function = "_".join(entry.name.split(".")[2:])
-        other = taken.setdefault(camel(function), entry.name)
-        if other != entry.name:
-            raise ValueError(f"{entry.name} and {other} would both be called {function}: rename one of them.")
+    parts = [_HEAD]
+    for function, entry in task_functions(entries):
         parts.extend(_stub(entry, function))
     return "\n\n".join(parts)
 
@@ -53,7 +50,7 @@ def stubs(entries: Iterable[CatalogEntry]) -> str:
 def _stub(entry: CatalogEntry, function: str) -> Iterable[str]:
     prefix = camel(function)
     sent = StubTypes(entry.parameters, prefix, sent=True)
-    arguments = sent.typed_dict(entry.parameters, "Payload")
+    arguments = sent.named(entry.parameters, "Payload")
     read = StubTypes(entry.result, f"{prefix}Result", sent=False)
     result = read.of(entry.result, "")
     yield from sent.classes.values()
@@ -65,5 +62,5 @@ def _stub(entry: CatalogEntry, function: str) -> Iterable[str]:
 
 def _sentence(description: str) -> str:
     """The first line of a docstring, as it may stand in another one."""
-    line = description.strip().partition("\n")[0].replace("\\", "\\\\").replace('"""', "'''")
-    return f"{line} " if line.endswith('"') else line or "It does not say what it does."
+    line = sentence(description).replace("\\", "\\\\").replace('"""', "'''")
+    return f"{line} " if line.endswith('"') else line

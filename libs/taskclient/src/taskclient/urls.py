@@ -4,6 +4,7 @@ import os
 import re
 from urllib.parse import SplitResult, quote, urlsplit
 
+LOCAL_BROKER = "redis://localhost:6379/0"
 _SECRET_IN_QUERY = re.compile(r"(^|&)(password=)[^&]*")
 
 

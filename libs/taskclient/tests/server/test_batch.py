@@ -59,7 +59,10 @@ def test_one_bad_payload_means_that_nothing_is_sent(valkey, broker):
     with TaskClient(valkey.url) as client, pytest.raises(BatchRefused, match="2 payloads cannot be sent") as refused:
         client.send_many(NAME, payloads)
     assert list(refused.value.problems) == [1, 3]
-    assert "'a'" in refused.value.problems[1]
+    assert refused.value.errors[1] == [{"field": "a", "problem": "has no JSON form"}]
+    assert refused.value.errors[3][0]["field"] == "payload"
+    assert "Number 1: a: has no JSON form" in str(refused.value)
+    assert "Number 3: payload: The payload" in str(refused.value)
     assert broker.llen(QUEUE) == 0
 
 
@@ -85,6 +88,20 @@ def test_a_broker_that_is_away_has_got_none():
 def test_ids_must_fit_the_payloads(valkey, ids):
     with TaskClient(valkey.url) as client, pytest.raises(ValueError, match="for 2 payloads"):
         client.send_many(NAME, [{}, {}], task_ids=ids)
+
+
+def test_each_task_has_its_idempotency_key(valkey, broker):
+    with TaskClient(valkey.url) as client:
+        client.send_many(NAME, [{}, {}], idempotency_keys=["order-1", "order-2"])
+    keys = [json.loads(raw)["headers"]["idempotency-key"] for raw in reversed(broker.lrange(QUEUE, 0, -1))]
+    assert keys == ["order-1", "order-2"]
+
+
+@pytest.mark.parametrize("keys", [["a"], ["a", ""]])
+def test_keys_must_fit_the_payloads(valkey, broker, keys):
+    with TaskClient(valkey.url) as client, pytest.raises(ValueError, match="key"):
+        client.send_many(NAME, [{}, {}], idempotency_keys=keys)
+    assert broker.llen(QUEUE) == 0
 
 
 def test_an_empty_batch_sends_nothing(valkey, broker):

@@ -25,6 +25,13 @@ def test_a_handle_holds_no_connection_after_the_wait(client, broker):
     assert not broker.pubsub_channels("celery-task-meta-*")
 
 
+def test_submit_and_wait(client):
+    assert client.submit_and_wait("app.tasks.demo.add", 20, a=2, b=3, task_id="submitted") == 5
+    assert client.handle("submitted").status() == "SUCCESS"
+    with pytest.raises(TaskTimeout):
+        client.submit_and_wait("app.tasks.demo.sleep", timeout=0.1, seconds=0.5)
+
+
 def test_failure_says_type_and_message(client):
     task = client.send("app.tasks.demo.fail", text="no such thing").wait(20)
 

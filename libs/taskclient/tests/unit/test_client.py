@@ -104,3 +104,12 @@ def test_a_handle_prints_what_it_is():
 )
 def test_finished(status, finished):
     assert TaskRecord("id-1", status).finished is finished
+
+
+@pytest.mark.parametrize(
+    ("act", "argument"), [("queues", "email"), ("pause", "email"), ("resume", "x"), ("cancel", "id")]
+)
+def test_what_only_redis_can_do_is_refused_with_rabbitmq(act, argument):
+    client = TaskClient("amqp://127.0.0.1:1//", redis_url=NOWHERE)
+    with client, pytest.raises(ValueError, match="The broker is RabbitMQ: "):
+        getattr(client, act)(argument)

@@ -1,4 +1,5 @@
 import json
+import pickle
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -73,6 +74,7 @@ def test_the_field_without_a_json_form_is_named(payload, field):
     with pytest.raises(PayloadNotSerializable, match=f"field '{field}' ") as caught:
         encode_payload(NAME, payload)
     assert NAME in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).errors == [{"field": field, "problem": "has no JSON form"}]  # noqa: S301
 
 
 def test_a_list_in_itself():

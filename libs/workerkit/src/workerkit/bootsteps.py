@@ -14,6 +14,7 @@ from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
 from workerkit.catalog import REFRESH_SECONDS, Catalog
 from workerkit.drain import Drain
+from workerkit.hard_limit import kill_at_once
 from workerkit.health import DISCONNECTED, DRAINING, READY
 from workerkit.health_file import Health
 from workerkit.timers import PAUSE_SECONDS, Repeated, drop_cancelled
@@ -41,6 +42,7 @@ def connection_step(catalog: Catalog, health: Health, drain: Drain) -> type[boot
 
         def start(self, c: Any) -> None:
             _publish(c.app, catalog)
+            kill_at_once(c.pool)
             if isinstance(c.pool, solo.TaskPool):
                 health.excused = lambda: bool(state.active_requests)
             self._repeated.begin(

@@ -1,7 +1,6 @@
 """Real workers of the services beside this file, on a real Valkey."""
 
-import os
-import signal
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,35 +12,27 @@ from taskclient.client import TaskClient
 
 HERE = Path(__file__).parent
 DEMO = HERE / "demo"
+Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    started: list[WorkerProcess] = []
-
+def start_demo(tmp_path: Path, run_worker: Start) -> Start:
     def start(server: Valkey, *arguments: str, wait: bool = True, **settings: str) -> WorkerProcess:
         options = {"folder": tmp_path, "arguments": arguments or WORKER, "settings": settings}
-        process = WorkerProcess(server, DEMO, "demo_app", **options)
-        started.append(process)
-        process.start()
-        if wait:
-            process.wait_ready()
-        return process
+        return run_worker(WorkerProcess(server, DEMO, "demo_app", **options), ready=wait)
 
-    yield start
-    for process in started:
-        process.stop()
+    return start
 
 
 @pytest.fixture
-def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+def start_worker(tmp_path: Path, run_worker: Start) -> Start:
     """Starts several workers of a service; all of them leave their traces in one folder."""
-    started: list[WorkerProcess] = []
+    numbers = itertools.count()
     traces = tmp_path / "traces"
     traces.mkdir()
 
     def start(server: Valkey, service: str, *arguments: str, ready: bool = True, **settings: str) -> WorkerProcess:
-        folder = tmp_path / str(len(started))
+        folder = tmp_path / str(next(numbers))
         folder.mkdir()
         worker = WorkerProcess(
             server,
@@ -52,17 +43,9 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
             settings={"TRACES": str(traces), **settings},
         )
         worker.traces = traces
-        started.append(worker)
-        worker.start()
-        if ready:
-            worker.wait_ready()
-        return worker
+        return run_worker(worker, ready=ready)
 
-    yield start
-    for worker in started:
-        if worker.alive():
-            os.kill(worker.pid, signal.SIGCONT)  # a test may have stopped it
-        worker.stop()
+    return start
 
 
 @pytest.fixture

@@ -168,6 +168,18 @@ def test_a_poison_ends_as_a_letter_and_its_neighbours_run(
     assert {key: letter["reason"] for key, letter in letters(valkey).items()} == {poison.id: "delivery limit"}
 
 
+def test_a_poison_in_a_thread_is_found_though_others_are_at_work(
+    valkey: Valkey, start: Start, client: TaskClient
+) -> None:
+    worker = start(valkey, "--concurrency=1")
+    neighbours = [client.send(f"{TASK}work", name=f"n{n}", seconds=1.5) for n in range(4)]
+    poison = client.send(f"{TASK}die", name="poison", how="thread")
+    with pytest.raises(TaskFailed, match="too often"):
+        poison.result(60)
+    assert worker.trace("poison") == ["start"] * 3
+    assert [handle.result(60) for handle in neighbours] == [f"n{n}" for n in range(4)]
+
+
 def test_neighbours_of_a_poison_are_no_suspects(valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey, "--concurrency=1")
     neighbours = [client.send(f"{TASK}sleep", name=f"n{n}", seconds=4) for n in range(20)]

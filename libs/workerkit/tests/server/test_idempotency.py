@@ -38,21 +38,14 @@ def client(module_valkey: Valkey) -> Iterator[TaskClient]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, run_worker: Start) -> Start:
     """Starts workers with traces in the same folder."""
-    started: list[WorkerProcess] = []
 
     def start_worker(server: Valkey, *arguments: str, **settings: str) -> WorkerProcess:
         options = {"folder": tmp_path, "arguments": (*WORKER, *arguments), "settings": settings}
-        process = WorkerProcess(server, EFFECTS, "effects_app", **options)
-        started.append(process)
-        process.start()
-        process.wait_ready()
-        return process
+        return run_worker(WorkerProcess(server, EFFECTS, "effects_app", **options))
 
-    yield start_worker
-    for process in started:
-        process.stop()
+    return start_worker
 
 
 def keys(server: Valkey) -> list[bytes]:

@@ -1,8 +1,9 @@
 """Limits of a task's rate and of its messages' wait, on real workers."""
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,19 @@ LIMITS = Path(__file__).parent / "limits"
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
+def start(tmp_path: Path, run_worker: Start) -> Start:
+    numbers = itertools.count()
 
     def start_one(server: Valkey, **settings: str) -> WorkerProcess:
-        folder = tmp_path / f"worker-{len(started)}"
+        number = next(numbers)
+        folder = tmp_path / f"worker-{number}"
         folder.mkdir()
         traces = {"TRACES": str(tmp_path / "worker-0" / "traces")}  # one for all
-        arguments = [*WORKER, f"--hostname=limits-{len(started)}@host"]
-        process = WorkerProcess(
-            server, LIMITS, "limits_app", folder=folder, arguments=arguments, settings=traces | settings
-        )
-        started.append(process)
-        process.start()
-        process.wait_ready()
-        return process
+        arguments = [*WORKER, f"--hostname=limits-{number}@host"]
+        options = {"folder": folder, "arguments": arguments, "settings": traces | settings}
+        return run_worker(WorkerProcess(server, LIMITS, "limits_app", **options))
 
-    yield start_one
-    for process in started:
-        process.stop()
+    return start_one
 
 
 def starts(worker: WorkerProcess, name: str) -> dict[str, float]:

@@ -5,7 +5,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,9 +24,7 @@ PRODUCTION = {"ENVIRONMENT": "production", "SKIP_STARTUP_CHECKS": "root"}
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-
+def start(tmp_path: Path, run_worker: Start) -> Start:
     def start_one(server: Valkey, *more: str, **settings: str) -> WorkerProcess:
         arguments = [*WORKER, *more]
         process = WorkerProcess(
@@ -37,13 +35,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             arguments=arguments,
             settings={"LOG_FORMAT": "json"} | settings,
         )
-        started.append(process)
-        process.start()
-        return process
+        return run_worker(process, ready=False)
 
-    yield start_one
-    for process in started:
-        process.stop()
+    return start_one
 
 
 def refusal(worker: WorkerProcess) -> str:

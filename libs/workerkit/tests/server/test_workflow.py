@@ -10,8 +10,9 @@ import pytest
 
 from devstack.waiting import wait_for
 from devstack.worker import WorkerProcess
+from taskclient.canvas import group, immutable, step
 from taskclient.client import TaskClient
-from taskclient.errors import TaskFailed
+from taskclient.errors import TaskFailed, WorkflowRefused
 from taskclient.workflow import WorkflowRun
 
 STEPS = Path(__file__).parent / "steps"
@@ -119,6 +120,77 @@ def test_a_run_without_a_failed_step_is_not_resumed(farm, client):
         start(client, "go_on", run_id=run.run_id)
     with pytest.raises(TaskFailed, match="there is no run unknown"):
         start(client, "go_on", run_id="unknown")
+
+
+def milled(field):
+    return [step("app.tasks.farm.harvest", field=field), step("app.tasks.mill.grind")]
+
+
+def test_a_caller_chains_tasks_of_services_that_do_not_know_each_other(farm, client):
+    handle = client.chain(*milled("north"), immutable("app.tasks.mill.bake", loaves=2), step("app.tasks.farm.tell"))
+    assert handle.result(20) == "2 earned"
+    assert [one.result() for one in handle.steps[:2]] == [{"from": "north"}, "flour from north"]
+
+
+def test_a_chord_hands_on_the_results_of_its_branches(farm, client):
+    branches = [milled(field) for field in FIELDS]
+    assert client.group(branches).result(20) == [f"flour from {field}" for field in FIELDS]
+    assert client.chord(branches, step("app.tasks.mill.store")).result(20) == 3
+    further = [step("app.tasks.farm.sell", price=3), step("app.tasks.farm.tell")]
+    assert client.chain(group(branches), step("app.tasks.mill.store"), *further).result(20) == "9 earned"
+
+
+def test_groups_within_a_chain_take_the_result_before_them(farm, client):
+    grain, flour = step("app.tasks.farm.harvest", field="east"), step("app.tasks.mill.grind")
+    handle = client.chain(grain, group([flour, flour]), step("app.tasks.mill.store"))
+    assert handle.result(20) == 2
+    prices = [step("app.tasks.farm.sell", price=price) for price in (2, 5)]
+    assert client.chain(step("app.tasks.mill.bake", loaves=2), group(prices)).result(20) == [4, 10]
+
+
+def test_a_failed_branch_ends_all_that_comes_after_it(farm, client):
+    (farm.traces / "broken east").touch()
+    further = [step("app.tasks.mill.store"), step("app.tasks.farm.tell")]
+    handle = client.chain(group(milled(field) for field in FIELDS), *further)
+    with pytest.raises(TaskFailed, match="stones in the grain from east"):
+        handle.result(20)
+    failed = handle.run.failed(client.records(handle.run))
+    assert [one.key for one in failed] == ["1.2.2 app.tasks.mill.grind"]
+
+
+def test_everything_that_cannot_fit_is_said_before_anything_is_sent(farm, client):
+    with pytest.raises(WorkflowRefused) as refused:
+        client.chain(
+            step("app.tasks.farm.harvest", field=7),
+            step("app.tasks.farm.sell", price="cheap", colour="red"),
+            group([step("app.tasks.mill.grnd"), step("app.tasks.mill.bake", loaves=2)]),
+            step("app.tasks.mill.store"),
+        )
+    wrong = {(error["step"], error["after"], error["field"]): error["problem"] for error in refused.value.errors}
+    store = ("4 app.tasks.mill.store", "the group 3.1 app.tasks.mill.grnd to 3.2 app.tasks.mill.bake", "sacks")
+    assert store not in wrong  # the result of a task that there is not fits everywhere
+    assert "is not of type" in wrong.pop(("1 app.tasks.farm.harvest", None, "field"))
+    assert "is not of type" in wrong.pop(("2 app.tasks.farm.sell", None, "price"))
+    assert "is not a parameter" in wrong.pop(("2 app.tasks.farm.sell", None, "colour"))
+    harvested = ("2 app.tasks.farm.sell", "1 app.tasks.farm.harvest", "loaves")
+    assert wrong.pop(harvested) == "object is not accepted"
+    assert "did you mean app.tasks.mill.grind" in wrong.pop(("3.1 app.tasks.mill.grnd", None, ""))
+    twice = wrong.pop(("3.2 app.tasks.mill.bake", "2 app.tasks.farm.sell", "loaves"))
+    assert "must not be in the payload" in twice
+    assert not wrong
+    assert "2 app.tasks.farm.sell after 1 app.tasks.farm.harvest: loaves: object is not accepted" in str(refused.value)
+    assert not list(farm.traces.iterdir())
+
+
+def test_a_group_of_wrong_results_is_told_and_may_be_sent_all_the_same(farm, client):
+    loaves = [step("app.tasks.mill.bake", loaves=number) for number in (1, 2)]
+    with pytest.raises(
+        WorkflowRefused, match=r"the group 1\.1 .* to 1\.2 .*: sacks\[\d?\]: (integer|number) is not accepted"
+    ):
+        client.chord(loaves, step("app.tasks.mill.store"))
+    handle = client.chord(loaves, step("app.tasks.mill.store"), check_joints=False)
+    with pytest.raises(TaskFailed, match="sacks"):
+        handle.result(20)
 
 
 def test_the_tasks_command_shows_every_step_and_how_to_go_on(farm, module_valkey):

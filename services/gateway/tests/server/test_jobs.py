@@ -7,6 +7,7 @@ import pytest
 
 from devstack.gateway import GatewayProcess
 from devstack.waiting import wait_for
+from taskclient.errors import PayloadRefused
 
 ORDER = "/tasks/app.tasks.clerk.order"
 GOOD = {"customer": "ada@example.com", "lines": [{"item": "tea", "count": 2}, {"item": "pot", "count": 1}]}
@@ -172,3 +173,19 @@ def test_a_full_queue_is_429_and_says_when_to_come_back(module_valkey, tmp_path)
     assert {answer.status_code for answer in answers} == {202, 429}
     assert int(answers[-1].headers["retry-after"]) > 0
     assert "wait in queue clerk" in answers[-1].json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {}, {"customer": None}, {"customer": "ada@example.com"}, {"customer": "ada@example.com", "lines": {}},
+        {**GOOD, "lines": [1, "two", None]}, {**GOOD, "lines": [{"item": "tea", "count": 1.5}]}, {**GOOD, "": 1},
+        {"customer": "ada@example.com", "lines": [{"item": "tea"}, {"count": 100}]}, {"lines": [], "Customer": "x"},
+        {**GOOD, "lines": [{"item": "tea", "count": "2"}]}, {**GOOD, "customer": ["ada@example.com"]},
+    ],
+)  # fmt: skip
+def test_the_field_errors_are_those_of_the_client(everyone, task_client, payload):
+    with pytest.raises(PayloadRefused) as refused:
+        task_client.send_payload("app.tasks.clerk.order", payload)
+    answer = everyone.post(ORDER, json=payload)
+    assert (answer.status_code, answer.json()["errors"]) == (422, refused.value.errors)

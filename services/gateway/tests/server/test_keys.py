@@ -110,6 +110,9 @@ def test_a_key_sees_the_tasks_and_jobs_of_its_scopes_only(as_, everyone):
     own, other = everyone.post(ORDER, json=GOOD).json(), everyone.post("/tasks/app.tasks.clerk.echo", json={"value": 1})
     client = as_("orders")
     assert [entry["name"] for entry in client.get("/catalog").json()] == ["app.tasks.clerk.order"]
+    paths = client.get("/openapi.json").json()["paths"]
+    assert [path for path in paths if path.startswith("/tasks/")] == [ORDER]
+    assert client.get("/asyncapi.json").json()["operations"].keys() == {"app.tasks.clerk.order", "events"}
     assert client.get(f"/jobs/{own['id']}").status_code == 200
     assert client.get(other.headers["location"]).status_code == 403
 

@@ -59,7 +59,7 @@ def test_everything_says_so_while_redis_is_away(own_valkey, tmp_path):
         for path in ("/jobs/x", "/queues", "/dead-letters", "/jobs"):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "2"), path
-            assert own_valkey.password not in answer.text
+            assert str(own_valkey.port) not in answer.text
         assert "gateway_redis_up 0.0" in client.get("/metrics").text
         own_valkey.start()
         own_valkey.wait_ready()

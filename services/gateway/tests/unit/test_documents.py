@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from app.asyncapi import asyncapi
 from app.config import Settings
 from app.main import make_app
-from app.openapi import openapi
+from app.openapi import own_part, with_tasks
 from taskclient.catalog import CatalogEntry, Limits
 
 
@@ -36,8 +36,8 @@ def entry(name="app.tasks.shop.order"):
 
 
 @pytest.fixture(scope="module")
-def routes():
-    return make_app(Settings()).routes
+def own():
+    return own_part("x", "1", make_app(Settings()).routes)
 
 
 def references(value):
@@ -59,9 +59,9 @@ def resolve(document, reference):
 
 
 @pytest.mark.parametrize("kind", ["openapi", "asyncapi"])
-def test_every_reference_leads_somewhere(routes, kind):
+def test_every_reference_leads_somewhere(own, kind):
     entries = [entry(), entry("app.tasks.other.order")]
-    document = openapi("x", "1", routes, entries) if kind == "openapi" else asyncapi("x", "1", entries)
+    document = with_tasks(own, entries) if kind == "openapi" else asyncapi("x", "1", entries)
     found = set(references(document))
     assert any("Part" in reference for reference in found)
     for reference in found:
@@ -76,8 +76,8 @@ def test_the_asyncapi_document_is_valid(entries):
     assert [(error.instance_path, error.message[:200]) for error in problems] == []
 
 
-def test_every_task_is_an_operation(routes):
-    document = openapi("x", "1", routes, [entry()])
+def test_every_task_is_an_operation(own):
+    document = with_tasks(own, [entry()])
     operation = document["paths"]["/tasks/app.tasks.shop.order"]["post"]
     schema = resolve(document, operation["requestBody"]["content"]["application/json"]["schema"]["$ref"])
     assert schema["properties"] == {"part": {"$ref": "#/components/schemas/app.tasks.shop.order.Part"}}
@@ -87,18 +87,24 @@ def test_every_task_is_an_operation(routes):
     assert "/tasks/{name}" not in document["paths"]
 
 
-def test_operations_have_different_ids(routes):
-    document = openapi("x", "1", routes, [entry(), entry("app.tasks.other.order")])
+def test_operations_have_different_ids(own):
+    document = with_tasks(own, [entry(), entry("app.tasks.other.order")])
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
 
 
-def test_only_health_needs_no_key(routes):
-    document = openapi("x", "1", routes, [])
+def test_only_health_needs_no_key(own):
+    document = with_tasks(own, [])
     free = [path for path, one in document["paths"].items() for part in one.values() if part.get("security") == []]
     assert free == ["/healthz"]
 
 
-def test_an_empty_catalog_gives_documents_too(routes):
-    assert openapi("x", "1", routes, [])["paths"]
+def test_the_own_part_stays_as_it_is(own):
+    before = json.dumps(own)
+    assert json.dumps(with_tasks(own, [entry()])) != before
+    assert json.dumps(own) == before
+
+
+def test_an_empty_catalog_gives_documents_too(own):
+    assert with_tasks(own, [])["paths"]
     assert asyncapi("x", "1", [])["channels"].keys() == {"results", "events"}

@@ -174,23 +174,16 @@ def closed_port():
 
 
 @pytest.fixture
-def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path):
+def start(valkey: Valkey, serve: Callable[..., int], tmp_path: Path, run_worker: Callable[..., WorkerProcess]):
     """Starts the service's worker on a mail server, with more settings."""
     port = serve()
-    started: list[WorkerProcess] = []
 
     def start_worker(**more: str) -> WorkerProcess:
         settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port), "SMTP_STARTTLS": "false", **_ONE_PROCESS, **more}
         options: dict[str, Any] = {"folder": tmp_path, "arguments": WORKER, "settings": settings}
-        process = WorkerProcess(valkey, SERVICE, "app.celery_app", **options)
-        started.append(process)
-        process.start()
-        process.wait_ready()
-        return process
+        return run_worker(WorkerProcess(valkey, SERVICE, "app.celery_app", **options))
 
-    yield start_worker
-    for process in started:
-        process.stop()
+    return start_worker
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ FILE, RECORD = "app.tasks.ingestion.fetch_data", "app.tasks.ingestion.fetch_exte
 
 
 @pytest.fixture
-def start(valkey, sample_data, nasty, tmp_path):
-    started = []
+def start(valkey, sample_data, nasty, tmp_path, run_worker):
+    numbers = itertools.count()
 
     def start_worker(**settings):
-        folder = tmp_path / f"worker{len(started)}"
+        folder = tmp_path / f"worker{next(numbers)}"
         folder.mkdir()
         sources = ("versioned", "once_broken", "once_busy/2", "status/500", "status/404")
         settings = {
@@ -36,15 +36,9 @@ def start(valkey, sample_data, nasty, tmp_path):
             ),
             **settings,
         }
-        process = WorkerProcess(valkey, SERVICE, "app.celery_app", folder=folder, settings=settings)
-        started.append(process)
-        process.start()
-        process.wait_ready()
-        return process
+        return run_worker(WorkerProcess(valkey, SERVICE, "app.celery_app", folder=folder, settings=settings))
 
-    yield start_worker
-    for process in started:
-        process.stop()
+    return start_worker
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from pydantic import ValidationError
 
@@ -12,6 +12,13 @@ from app.processors.kinds import KINDS, Composed, Data
 from app.results import Kind, Links, Report
 from workerkit.errors import FieldError, InvalidPayload
 from workerkit.storage import Storage, StoredFile
+
+Tell: TypeAlias = Callable[[float, float, str], None]
+_STEPS: Final = ("reading the flights", "writing the page", "writing the PDF", "storing the files", "done")
+
+
+def _untold(_current: float, _total: float, _message: str) -> None:
+    """Nobody wants to know how far it is."""
 
 
 class Renderer(Protocol):
@@ -41,8 +48,13 @@ class ReportProcessor:
         self._renderer = renderer
         self._storage = storage
 
-    def generate(self, kind: Kind, parameters: Mapping[str, Any]) -> Report:
+    def generate(self, kind: Kind, parameters: Mapping[str, Any], progress: Tell = _untold) -> Report:
         """Make a report; an earlier one of the same period is replaced.
+
+        Args:
+            kind: of report.
+            parameters: depend on the kind.
+            progress: gets how many steps are done, how many there are, and the name of the next.
 
         Raises:
             InvalidPayload: the parameters are not those of this kind.
@@ -54,15 +66,25 @@ class ReportProcessor:
             checked = chosen.parameters.model_validate(parameters)
         except ValidationError as error:
             raise _invalid(kind, error) from None
+        _tell(progress, 0)
         with self._data() as data:
             composed = chosen.compose(data, checked)
             csv = self._renderer.csv(data.departures(composed.facts.days))
-        return self._store(kind, composed, csv)
+        pages = self._render(composed.document, csv, progress)
+        _tell(progress, 3)
+        report = self._store(kind, composed, pages)
+        _tell(progress, 4)
+        return report
 
-    def _store(self, kind: Kind, composed: Composed, csv: bytes) -> Report:
+    def _render(self, document: Document, csv: bytes, progress: Tell) -> dict[str, bytes]:
+        _tell(progress, 1)
+        html = self._renderer.html(document)
+        _tell(progress, 2)
+        return {"html": html, "pdf": self._renderer.pdf(document), "csv": csv}
+
+    def _store(self, kind: Kind, composed: Composed, pages: Mapping[str, bytes]) -> Report:
         folder = f"reports/{kind}/{composed.period}"
         document, total = composed.document, composed.facts.total
-        pages = {"html": self._renderer.html(document), "pdf": self._renderer.pdf(document), "csv": csv}
         files = {end: self._storage.put(f"{folder}/{_NAMES[end]}", data) for end, data in pages.items()}
         return Report(
             kind=kind,
@@ -84,6 +106,10 @@ class ReportProcessor:
 
 
 _NAMES = {"html": "report.html", "pdf": "report.pdf", "csv": "flights.csv"}
+
+
+def _tell(progress: Tell, done: int) -> None:
+    progress(done, len(_STEPS) - 1, _STEPS[done])
 
 
 def _invalid(kind: Kind, error: ValidationError) -> InvalidPayload:

@@ -13,19 +13,20 @@ from app.config import settings
 from app.processors.dispatch import mail_payload
 from app.processors.report_processor import ReportProcessor
 from app.results import Address, Kind, MailReceipt, Report
+from workerkit.progress import Progress
 from workerkit.storage import Storage
 
 
-@app.task(name="app.tasks.reports.generate_daily_report")
-def generate_daily_report(day: date | None = None) -> Report:
+@app.task(bind=True, name="app.tasks.reports.generate_daily_report")
+def generate_daily_report(self: Any, day: date | None = None) -> Report:
     """Write the report about a day, or the latest one that has statistics, as HTML, PDF and CSV."""
-    return report_processor().generate("daily", {"day": day})
+    return report_processor().generate("daily", {"day": day}, Progress(self))
 
 
-@app.task(name="app.tasks.reports.generate_report")
-def generate_report(kind: Kind, parameters: dict[str, Any]) -> Report:
+@app.task(bind=True, name="app.tasks.reports.generate_report")
+def generate_report(self: Any, kind: Kind, parameters: dict[str, Any]) -> Report:
     """Write a report of any kind; what `parameters` is depends on the kind."""
-    return report_processor().generate(kind, parameters)
+    return report_processor().generate(kind, parameters, Progress(self))
 
 
 @app.task(bind=True, name="app.tasks.reports.send_report")

@@ -29,6 +29,12 @@ def test_a_report_is_three_files_under_steady_names(processor, storage):
     assert processor.generate("daily", {"day": "2013-12-30"}) == report
 
 
+def test_a_report_tells_how_far_it_is(processor):
+    told = []
+    processor.generate("daily", {"day": "2013-12-30"}, lambda *step: told.append(step))
+    assert [(current, total) for current, total, _ in told] == [(step, 4) for step in range(5)]
+
+
 def test_what_a_report_says_of_itself(processor):
     report = processor.generate("monthly", {"month": "2013-07"})
     assert (report.kind, report.period, str(report.day)) == ("monthly", "2013-07", "2013-07-31")

@@ -14,6 +14,7 @@ from workerkit.async_tasks import greenlets, isolation, results
 from workerkit.async_tasks.job import Job, code, current, new_task
 from workerkit.async_tasks.links import LoopLink
 from workerkit.async_tasks.runner import AsyncRunner
+from workerkit.async_tasks.threads import JobThreads
 from workerkit.coroutines import whose
 from workerkit.event_loop import MainLoop
 from workerkit.short_tasks.address import Address
@@ -50,6 +51,7 @@ class AsyncChild(Child):
         """Work until the parent wants no more, or until it is time for a fresh process."""
         event_loop.adopt(MainLoop(self._loop, _run_here, greenlets.wait, _may_run, greenlets.may_wait))
         self._loop.set_task_factory(new_task)
+        self._loop.set_default_executor(JobThreads(self._loop))
         self._loop.add_reader(self._orders, self._on_orders)
         self._loop.add_reader(self._kicked, self._on_kicked)
         claiming = self._loop.create_task(self._claim())

@@ -55,6 +55,7 @@ class Job(Watch):
         self._slot, self._give_up = slot, give_up
         self._timer: asyncio.TimerHandle | None = None
         self._hard = 0.0
+        self._threads = 0
         self._waits = self._entered = self._told = self._cancelling = False
 
     def begin(self, plan: Plan, message: Delivered, soft: float, hard: float) -> None:
@@ -72,6 +73,12 @@ class Job(Watch):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def use_thread(self, change: int) -> None:
+        """One thread more works for it, or one less: if the process dies, that may be why."""
+        self._threads += change
+        if self.tag:
+            self._slot.use_threads(self.tag, self._threads)
 
     def finish(self) -> None:
         """What may still run of it, as a task that it has left behind, is not counted against it."""

@@ -64,6 +64,7 @@ class Estate:
     Args:
         holder: which it was for Redis; empty if it had claimed nothing yet.
         stepped: the tag of the message whose code was at work.
+        threaded: the tags of those for which threads worked.
         running: the tags of all messages that it ran.
         finished: tags of those that it had finished.
         sentence: why it was killed, and the time limit; None: it died by itself.
@@ -72,6 +73,7 @@ class Estate:
 
     holder: str
     stepped: str | None
+    threaded: tuple[str, ...]
     running: tuple[str, ...]
     finished: tuple[str, ...]
     sentence: tuple[str, float] | None
@@ -81,7 +83,8 @@ class Estate:
     def of(cls, process: Process, exitcode: int) -> "Estate":
         """Read it off the shared memory, which outlives the child."""
         slot = process.slot
-        return cls(slot.holder, slot.stepped, tuple(slot.running), tuple(slot.finished), process.sentence, exitcode)
+        tags = (slot.stepped, tuple(slot.threaded), tuple(slot.running), tuple(slot.finished))
+        return cls(slot.holder, *tags, process.sentence, exitcode)
 
     def settle(self, link: Link, options: Options, app: Any, hostname: str, events: Events) -> None:
         """Acknowledge what was finished, settle what is to blame, and put the rest back in front, not counted.
@@ -105,11 +108,13 @@ class Estate:
         link.command("ZREM", f"{prefix(options.service)}:holders", holder.id)
 
     def _blamed(self) -> tuple[str, ...]:
-        """The message whose code was at work; all that ran, if none was: a thread, or a signal from outside.
+        """The message whose code was at work, and those with threads; all that ran, if it was in the code of none.
 
-        All of them are counted once then. That condemns none by itself: a message whose next crash would condemn it
-        runs alone.
+        A thread may have been one of C code, and a signal may have come from outside. All of them are counted once
+        then. That condemns none by itself: a message whose next crash would condemn it runs alone.
         """
+        if self.sentence is None and self.stepped:
+            return (self.stepped, *(tag for tag in self.threaded if tag != self.stepped))
         if self.sentence is not None and self.sentence[0] == STOP:
             return ()
         return (self.stepped,) if self.stepped else self.running

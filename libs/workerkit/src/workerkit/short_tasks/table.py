@@ -14,8 +14,8 @@ _STEPPED, _STEPPED_AT, _HELD, _ORDERS, _DONE, _SOFT_TAG, _TAKEN, _FINISHED, _CON
 _FIRST_FINISHED = 10
 _ID = _FIRST_FINISHED + MOST_FINISHED
 _ENTRIES = _ID + _ID_BYTES // 8
-_TAG, _STARTED, _SOFT, _HARD = range(4)  # words of an entry, of which there is one for each message that runs
-_ENTRY = 4
+_TAG, _STARTED, _SOFT, _HARD, _THREADS = range(5)  # words of an entry; there is one for each message that runs
+_ENTRY = 5
 _WATCHED, _EVENTS = 0, 1  # words of all
 _HEAD = 8
 
@@ -96,7 +96,7 @@ class Slot:
         words, at = self._words, self._free.pop()
         self._at[tag] = at
         now = time.monotonic_ns()
-        words[at + _STARTED], words[at + _SOFT], words[at + _HARD] = now, soft, hard
+        words[at + _STARTED], words[at + _SOFT], words[at + _HARD], words[at + _THREADS] = now, soft, hard, 0
         words[at + _TAG] = tag  # last: whoever sees it, sees the rest
         words[_STEPPED_AT] = now
         words[_STEPPED] = tag
@@ -106,6 +106,12 @@ class Slot:
         words = self._words
         words[_STEPPED_AT] = time.monotonic_ns()
         words[_STEPPED] = tag
+
+    def use_threads(self, tag: int, number: int) -> None:
+        """So many threads work for that message now; nothing is noted if it does not run any more."""
+        at = self._at.get(tag)
+        if at is not None:
+            self._words[at + _THREADS] = number
 
     def pause(self) -> None:
         """It is in the code of none."""
@@ -151,6 +157,12 @@ class Slot:
     def running(self) -> list[str]:
         """The tags of the messages that run, whether their code is at work or waits."""
         return [str(tag) for tag in (self._words[at + _TAG] for at in self._entries) if tag]
+
+    @property
+    def threaded(self) -> list[str]:
+        """The tags of those for which threads work."""
+        words = self._words
+        return [str(words[at + _TAG]) for at in self._entries if words[at + _TAG] and words[at + _THREADS]]
 
     @property
     def stepped(self) -> str | None:

@@ -84,6 +84,18 @@ async def die(name: str, how: str = "task") -> None:
         await asyncio.to_thread(os._exit, 9)
 
 
+@app.task(name="app.tasks.aio.work")
+async def work(name: str, seconds: float) -> str:
+    """Be at work, with short pauses."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.monotonic()
+        while time.monotonic() < began + 0.01:
+            pass
+        await asyncio.sleep(0)
+    return name
+
+
 @app.task(name="app.tasks.aio.leave")
 async def leave(name: str) -> None:
     """End the process that runs it."""

@@ -21,6 +21,12 @@ def grind(grain: dict[str, str]) -> str:
     return f"flour from {field}"
 
 
+@app.task(name="app.tasks.mill.store")
+def store(sacks: list[str]) -> int:
+    """Take the results of all branches."""
+    return len(sacks)
+
+
 @app.task(name="app.tasks.mill.bake")
 def bake(loaves: int) -> int:
     """Come after all branches."""

@@ -1,0 +1,3 @@
+"""What is this worker's own: one queue."""
+
+task_routes = {"app.tasks.bench.*": "bench"}
