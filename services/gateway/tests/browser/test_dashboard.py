@@ -1,9 +1,13 @@
 """What an operator sees and does: queues, running jobs, dead letters, schedules, and tasks sent by their forms."""
 
+import json
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import expect
+
+from devstack.waiting import wait_for
 
 WAITING = 40  # as in conftest.py
 HTML = "<img src=x onerror=alert(1)>"
@@ -61,8 +65,15 @@ def test_queues_say_how_full_they_are(page):
     expect(page.locator("#live-text")).to_have_text("live")
 
 
-def test_a_page_that_is_opened_late_shows_the_past(page, open_page):
-    page.wait_for_timeout(6_000)  # the history has a point each five seconds
+def past(gateway):
+    """For how many moments the gateway remembers the queue; it has one in five seconds."""
+    with httpx.stream("GET", f"{gateway.url}/overview/events", headers=gateway.headers("reader")) as stream:
+        first = next(line for line in stream.iter_lines() if line.startswith("data: "))
+    return len(json.loads(first.removeprefix("data: "))["queues"].get("images", {"depth": []})["depth"])
+
+
+def test_a_page_that_is_opened_late_shows_the_past(open_page, gateway, busy):
+    wait_for(lambda: past(gateway) >= 3)
     late = open_page("reader")
     label = queue(late, "images").get_by_role("img", name="Waiting in images")
     expect(label).to_have_attribute("aria-label", f"Waiting in images: now {WAITING}, at most {WAITING}")

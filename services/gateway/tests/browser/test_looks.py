@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from devstack.services import ROOT
 
 PICTURES = ROOT / "docs" / "images"
+TAKEN = bool(os.environ.get("PICTURES"))  # for the documents
 MOST_BYTES = 300_000
 STEPS = 12  # of work that comes and goes, so that the plots of a picture show something
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -74,13 +75,13 @@ def test_pictures(shown, scheme, client, tmp_path):
     shown.set_viewport_size({"width": 1440, "height": 1160})
     shown.locator("#task").select_option("app.tasks.orders.export")
     form = shown.get_by_role("form", name="Payload")
-    form.get_by_label("rows").fill("800")
+    form.get_by_label("rows").fill("800" if TAKEN else "20")
     form.get_by_label(re.compile("^seconds")).fill("0.05")
     form.get_by_role("button", name="Send", exact=True).click()
-    for step in range(STEPS if os.environ.get("PICTURES") else 1):
+    for step in range(STEPS if TAKEN else 1):
         client.send_many("app.tasks.orders.export", [{"rows": 1, "seconds": 0.05}] * (15 + 60 * (step % 4 == 1)))
         shown.wait_for_timeout(2_500)
-    folder = PICTURES if os.environ.get("PICTURES") else tmp_path
+    folder = PICTURES if TAKEN else tmp_path
     folder.mkdir(exist_ok=True)
     file = folder / f"dashboard-{scheme}.png"
     shown.screenshot(path=file)
