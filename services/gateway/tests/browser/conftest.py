@@ -27,7 +27,7 @@ NO_COMPLAINTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while Playwright is there, no other event loop runs in this thread
 def chrome():
     try:
         chromium()
