@@ -81,7 +81,7 @@ def test_every_service_is_its_own_user_of_redis_and_was_refused_nothing(compose)
     def ask(*command):
         return compose("exec", "-T", "redis", "redis-cli", "--no-auth-warning", *command)
 
-    services = {service.name.removeprefix("worker-celery-") for service in discover() if service.is_celery}
+    services = {service.name.removeprefix("worker-celery-") for service in discover() if service.uses_redis}
     assert set(re.findall(r" user=(\S+)", ask("client", "list"))) == services | {"default"}
     assert ask("acl", "log").strip() == ""
 
