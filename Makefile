@@ -41,8 +41,12 @@ test-fast: install ## Tests that need no server, in seconds
 	@scripts/test fast
 
 .PHONY: test
-test: install ## All tests that need no Docker: real servers, real workers, real kills
+test: install ## The tests that need no Docker: real servers, real workers, real kills
 	@scripts/test all
+
+.PHONY: test-more
+test-more: install ## What takes its time: both of the template's own pools in every detail, the dashboard in a browser
+	@scripts/test more
 
 .PHONY: test-compose
 test-compose: install images ## Build the images and test them with docker compose
