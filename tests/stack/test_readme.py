@@ -18,10 +18,11 @@ def test_the_first_example_runs_and_prints_what_it_says():
 
 
 def test_every_make_target_of_a_list_is_run_by_somebody():
-    """By the gate, or by a test; `make help` here."""
+    """By the gate, by a workflow, or by a test; `make help` here."""
     listed = {target for block in blocks(README, "sh") for line in block.splitlines() for target in targets(line)}
-    gate = (ROOT / ".ci" / "run").read_text()
-    run = {target for line in re.findall(r"\bmake ([a-z -]+)", gate) for target in line.split()}
+    files = [ROOT / ".ci" / "run", *(ROOT / ".github" / "workflows").glob("*.yml")]
+    lines = [line for file in files for line in re.findall(r"\bmake ([a-z -]+)", file.read_text())]
+    run = {target for line in lines for target in line.split()}
     run |= {
         name.replace("_", "-")
         for name in re.findall(r'script\(copy, "(\w+)"', (HERE / "test_new_worker.py").read_text())
