@@ -50,7 +50,7 @@ class WorkerTask(Task):  # type: ignore[type-arg]  # the signature differs from 
                 cls.is_coroutine = True
                 find_by_context(cls)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the task on a checked payload.
 
         Raises:
