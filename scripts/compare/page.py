@@ -80,7 +80,8 @@ def _subjects(subjects: Sequence[Subject], figures: Figures) -> str:
         lines.append(f"| {each.name} | {each.title} | `{command}` |")
     for subject, problems in figures.problems.items():
         if problems:
-            lines.append(f"\n{subject} could not be measured in full: {problems[0].splitlines()[0]}")
+            reason = problems[0].splitlines()[0].partition("; logs: ")[0]  # where they lie is told to who ran it
+            lines.append(f"\n{subject} could not be measured in full: {reason}")
     return "\n".join([*lines, ""])
 
 
