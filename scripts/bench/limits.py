@@ -27,7 +27,7 @@ from taskclient.handle import TaskHandle
 
 SOURCE = Path(__file__).parent / "limits_worker"
 TASK = "app.tasks.bench."
-HARD_LIMIT = 1.0  # of the worker's tasks
+HARD_LIMIT = 1.0  # seconds; of the worker's tasks
 PINGS = 20
 BURN_SECONDS = 14.0
 PATIENCE = 20.0
@@ -69,6 +69,7 @@ def _measure(pool: Pool, folder: Path, runs: int) -> dict[str, list[float]]:
     trace = folder / "trace"
     settings = {
         "BENCH_TRACE": str(trace),
+        "BENCH_HARD_LIMIT": str(HARD_LIMIT),
         "BENCH_COROUTINES": str(int("patient" in pool.tasks)),
         "CELERYCONFIG_WORKER_POOL": pool.setting,
     }

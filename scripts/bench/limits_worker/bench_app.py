@@ -11,7 +11,7 @@ import celeryconfig
 from workerkit.app import create_app
 from workerkit.settings import WorkerSettings
 
-HARD_LIMIT = 1.0
+HARD_LIMIT = float(os.environ["BENCH_HARD_LIMIT"])
 TRACE = Path(os.environ["BENCH_TRACE"])
 app = create_app("bench", WorkerSettings(), celeryconfig, tasks_package="")
 

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from app.key_ring import KeyRing
 from app.keys import ApiKey, Verb
 from app.problems import Forbidden, Json, problem
-from app.rate_limit import RateLimit
+from app.rate_limit import RateLimit, too_often
 from app.tickets import Tickets
 
 SUBPROTOCOL: Final = "wk.events"  # what a WebSocket speaks
@@ -72,8 +72,7 @@ class Authentication:
         scope[_SCOPE_KEY] = key
         wait = await self._rate_limit.wait_of(key)
         if wait:
-            detail = f"The key {key.id} may make {key.per_second:g} requests a second; try again in {wait:.1f} s."
-            return problem(429, detail, headers={"Retry-After": str(ceil(wait))})
+            return problem(429, too_often(key, wait), headers={"Retry-After": str(ceil(wait))})
         return None
 
     async def _key(self, scope: Scope) -> ApiKey | None:

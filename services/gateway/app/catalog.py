@@ -8,8 +8,8 @@ from typing import Final
 import structlog
 
 from taskclient.catalog import CatalogEntry
-from taskclient.contracts import near
-from taskclient.errors import BrokerUnavailable, UnknownTask
+from taskclient.contracts import unknown_task
+from taskclient.errors import BrokerUnavailable
 
 FRESH_SECONDS: Final = 2.0
 log = structlog.get_logger("gateway")
@@ -49,7 +49,7 @@ class Catalog:
         """
         known = {entry.name: entry for entry in self.entries()}
         if name not in known:
-            raise UnknownTask(f"Nothing was sent: no service has a task {name!r}; {near(name, known)}")
+            raise unknown_task(name, known)
         return known[name]
 
     def _renew(self) -> None:

@@ -53,3 +53,8 @@ class RateLimit:
             log.warning("the rate limit cannot be asked", key=key.id, error=str(error))
             self._ask_again = time.monotonic() + _PAUSE_SECONDS
             return 0.0
+
+
+def too_often(key: ApiKey, wait: float) -> str:
+    """What to tell the owner of a key who has to wait so many seconds."""
+    return f"The key {key.id} may make {key.per_second:g} requests a second; try again in {wait:.1f} s."

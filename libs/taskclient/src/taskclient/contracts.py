@@ -124,7 +124,7 @@ class Contracts:
     def _found(self, name: str) -> CatalogEntry | None:
         entry = self._entries.get(name)
         if entry is None and self._entries:
-            raise UnknownTask(f"Nothing was sent: no service has a task {name!r}; {near(name, self._entries)}")
+            raise unknown_task(name, self._entries)
         return entry
 
     def _known(self, queue: str, entry: CatalogEntry | None) -> Known:
@@ -150,6 +150,11 @@ def known_contracts(broker: RedisClient, paths: Sequence[Path] | None) -> Contra
     """
     entries = chosen_contracts(paths)
     return Contracts(partial(read_catalog, broker) if entries is None else lambda: entries)
+
+
+def unknown_task(name: str, known: Iterable[str]) -> UnknownTask:
+    """The error about a task that nobody has published; names those that are like it."""
+    return UnknownTask(f"Nothing was sent: no service has a task {name!r}; {near(name, known)}")
 
 
 def near(name: str, known: Iterable[str], all_of_them: str = "`tasks list` shows all.") -> str:

@@ -14,7 +14,7 @@ from app.context import Context
 from app.key_ring import KeyRing
 from app.keys import ApiKey
 from app.mcp.server import Requests, make_server
-from app.rate_limit import RateLimit
+from app.rate_limit import RateLimit, too_often
 from workerkit import logs
 
 
@@ -40,8 +40,7 @@ async def _serve(settings: Settings, ring: KeyRing, secret: str, *, changes: boo
         if key is None:
             raise MCPError(INVALID_REQUEST, "The key in GATEWAY_MCP_KEY is none any more.")
         if wait := await limit.wait_of(key):
-            detail = f"The key {key.id} may make {key.per_second:g} requests a second; try again in {wait:.1f} s."
-            raise MCPError(INTERNAL_ERROR, detail)
+            raise MCPError(INTERNAL_ERROR, too_often(key, wait))
         return key
 
     server = make_server(context, key_of, changes=changes)

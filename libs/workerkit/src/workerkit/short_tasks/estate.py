@@ -113,11 +113,12 @@ class Estate:
         A thread may have been one of C code, and a signal may have come from outside. All of them are counted once
         then. That condemns none by itself: a message whose next crash would condemn it runs alone.
         """
-        if self.sentence is None and self.stepped:
-            return (self.stepped, *(tag for tag in self.threaded if tag != self.stepped))
         if self.sentence is not None and self.sentence[0] == STOP:
             return ()
-        return (self.stepped,) if self.stepped else self.running
+        if not self.stepped:
+            return self.running
+        beside = () if self.sentence else self.threaded  # whoever was sentenced is known
+        return tuple(dict.fromkeys((self.stepped, *beside)))
 
     def _end(self, tag: str, holder: Holder, app: Any, hostname: str, events: Events) -> None:
         kind, limit = self.sentence or ("crash", 0.0)
