@@ -45,7 +45,7 @@ test: install ## The tests that need no Docker: real servers, real workers, real
 	@scripts/test all
 
 .PHONY: test-more
-test-more: install ## What takes its time: both own pools in every detail, producers in Node.js, the dashboard in a browser
+test-more: install ## What takes its time: both own pools in every detail, the tools, producers in Node.js, the dashboard in a browser
 	@scripts/test more
 
 .PHONY: test-compose

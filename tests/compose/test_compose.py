@@ -133,7 +133,7 @@ def test_redis_stopped_makes_it_not_ready_but_live_and_it_comes_back_by_itself(c
     assert compose.probe("live") == 0
     compose("start", "redis")
     record_property("seconds until ready", round(compose.wait_ready(15), 1))
-    client.send(SEND, to="after@example.com", subject="Hi", body="x").result(20)
+    client.send(SEND, to="after@example.com", subject="Hi", body="x").result(60)
     state = compose.inspect(EMAIL)["State"]
     assert (state["StartedAt"], compose.inspect(EMAIL)["RestartCount"]) == (started, 0)
 
@@ -154,7 +154,7 @@ def test_stop_puts_back_what_runs_and_loses_nothing(compose, client, record_prop
     compose(*slow, "up", "-d", "--wait", EMAIL)
     assert [handle.result(60) for handle in running] == [15] * COROUTINES
     for handle in queued:
-        handle.result(30)
+        handle.result(60)
     assert len(compose.mailbox.mails("queued@example.com")) == 20
     compose("up", "-d", "--wait", EMAIL)
 

@@ -48,7 +48,7 @@ def client(compose) -> Iterator[TaskClient]:
 
 
 def test_a_mail_is_sent_by_name(compose, client):
-    receipt = client.send(SEND, to="ada@example.com", subject="Hello", body="Hi").result(30)
+    receipt = client.send(SEND, to="ada@example.com", subject="Hello", body="Hi").result(60)
     assert receipt["recipients"] == ["ada@example.com"]
     assert compose.mailbox.wait("ada@example.com")
 
@@ -60,7 +60,7 @@ def test_beat_has_a_worker_send_what_waits_in_the_outbox(compose):
 
 def test_flower_shows_the_workers_and_what_they_did(compose, client):
     sent = client.send(SEND, to="flower@example.com", subject="Hello", body="Hi")
-    sent.result(30)
+    sent.result(60)
     wait_for(lambda: ask_flower(compose, f"task/info/{sent.id}").get("state") == "SUCCESS")
     workers = {name.partition("@")[0] for name in ask_flower(compose, "workers?status=1")}
     assert workers == {"email", "maintenance"}
@@ -110,7 +110,7 @@ def test_all_go_on_after_rabbitmq_was_killed(compose, client):
     commit_call(compose, "waits@example.com")
     compose("up", "-d", "--wait", "rabbitmq")
     sent = client.send(SEND, to="back@example.com", subject="Hello", body="Hi")
-    assert sent.result(30)["recipients"] == ["back@example.com"]
+    assert sent.result(60)["recipients"] == ["back@example.com"]
     assert compose.mailbox.wait("waits@example.com", timeout=30)
     wait_for(lambda: ask_flower(compose, f"task/info/{sent.id}").get("state") == "SUCCESS", 20)
     assert [compose.inspect(each)["State"]["StartedAt"] for each in (EMAIL, MAINTENANCE, "flower")] == workers

@@ -62,7 +62,7 @@ def test_every_malformed_message_becomes_a_dead_letter_and_the_worker_goes_on(st
     pid = worker.pid
     for message in MALFORMED.values():
         publish(message)
-    assert client.send(SLEEP, name="next", seconds=0).result(30) == "next"
+    assert client.send(SLEEP, name="next", seconds=0).result(60) == "next"
     wait_for(lambda: stage.queues() == {"demo": 0, "demo.dead": 0}, 20)
     letters = client.dead_letters().list().letters
     assert {letter.reason for letter in letters} == {"unreadable"}
@@ -80,7 +80,7 @@ def test_text_that_is_not_utf_8_does_not_end_the_worker(stage, client, publish):
         extra = {"application_headers": {**headers(), bad: "x"}} if place == "header" else {place: bad}
         text = body(kwargs={"name": place}).encode()
         publish(Message(text, **{**JSON, "application_headers": headers(), **extra}))
-    assert client.send(SLEEP, name="next", seconds=0).result(30) == "next"
+    assert client.send(SLEEP, name="next", seconds=0).result(60) == "next"
     wait_for(lambda: stage.queues() == {"demo": 0, "demo.dead": 0}, 20)
     assert worker.alive()
     ran = [place for place in places if worker.trace(place) == ["run"]]
@@ -90,7 +90,7 @@ def test_text_that_is_not_utf_8_does_not_end_the_worker(stage, client, publish):
 def test_a_payload_that_does_not_fit_is_a_dead_letter(worker, client):
     sent = client.send(MARK, nome="x")
     with pytest.raises(TaskFailed):
-        sent.result(15)
+        sent.result(60)
     wait_for(lambda: client.dead_letters().count() == 1)
     assert client.dead_letters().show(sent.id).letter.reason == "refused"
 

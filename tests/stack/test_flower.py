@@ -38,7 +38,7 @@ def test_it_lists_the_worker(stack):
         status, body = ask(stack, "/api/workers?refresh=1", password=stack.flower_password)
         return json.loads(body).keys() if status == 200 else ()
 
-    wait_for(lambda: any(name.startswith("email@") for name in names()), seconds=30)
+    wait_for(lambda: any(name.startswith("email@") for name in names()))
 
 
 def test_it_only_reads(stack):

@@ -49,7 +49,7 @@ def test_a_worker_is_made_answers_a_task_and_is_removed(copy, tmp_path):
     assert contracts.returncode == 0, contracts.stderr
     assert WORKER in {service.name for service in discover(copy)}
     with Stack(tmp_path, only={WORKER}, root=copy) as stack, stack.client() as client:
-        assert client.send("app.tasks.billing_eu2.process", numbers=[1, 2]).result(20) == {"total": 3}
+        assert client.send("app.tasks.billing_eu2.process", numbers=[1, 2]).result(60) == {"total": 3}
     removed = script(copy, "remove_worker", "billing-eu2")
     assert removed.returncode == 0, removed.stderr
     assert status(copy) == ""

@@ -58,7 +58,7 @@ def test_the_how_to_runs(stack, tmp_path, monkeypatch):
         )
         exec(mine, names)  # noqa: S102 - it is our own document
     assert names["receipt"]["recipients"] == ["ada@example.com"]
-    receipts = [handle.result(20)["recipients"] for handle in names["handles"]]
+    receipts = [handle.result(60)["recipients"] for handle in names["handles"]]
     assert receipts == [["grace@example.com"], ["alan@example.com"]]
     names["client"].close()
     names["app"].close()

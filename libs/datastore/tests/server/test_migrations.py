@@ -139,4 +139,4 @@ def test_a_refusal_is_not_waited_for(url: URL):
         Migrator(url.set(password="wrong")).upgrade()
     with pytest.raises(MigrationError, match="does not exist"):
         Migrator(url.set(database="nowhere")).upgrade()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -62,8 +63,12 @@ class GatewayProcess(ManagedProcess):
         return {"Authorization": f"Bearer {self.secrets[key_id]}"}
 
     def is_healthy(self) -> bool:
-        """Ask as the probe of the image does."""
-        return self.probe().returncode == 0
+        """Ask as the probe of the image does, without a process for each question."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:  # noqa: S310 - our own http address
+                return bool(json.load(answer)["redis"])
+        except OSError:
+            return False
 
     def probe(self) -> "subprocess.CompletedProcess[str]":
         """Run the probe of the image."""

@@ -13,7 +13,7 @@ import psutil
 
 from devstack.interrupts import deferred_interrupts
 
-STOP_SECONDS = 25.0  # above the time a worker takes to drain and exit
+STOP_SECONDS = 60.0  # far above the time a worker takes to drain and exit
 
 
 class NotReady(RuntimeError):
@@ -96,7 +96,7 @@ class ManagedProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Wait until it is ready.
 
         Raises:

@@ -32,7 +32,7 @@ class Service:
     @property
     def is_celery(self) -> bool:
         """Whether it runs a Celery application: a worker, beat, Flower."""
-        return self.command[0] == "celery"
+        return "app.celery_app" in self.command
 
 
 def discover(root: Path = ROOT) -> list[Service]:

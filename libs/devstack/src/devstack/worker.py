@@ -13,14 +13,14 @@ WORKER = ("worker", "--without-mingle", "--without-gossip")
 
 
 class WorkerProcess(ManagedProcess):
-    """`celery -A <app> worker` on a given server; ready when its health file says so.
+    """`python -m workerkit -A <app> worker` on a given server; ready when its health file says so.
 
     Args:
         server: broker and result backend.
         source: the folder with the application module and its `celeryconfig.py`.
         app: the application module's name.
         folder: gets the log, the health file, and the traces.
-        arguments: what follows `celery -A <app>`.
+        arguments: what follows `python -m workerkit -A <app>`.
         settings: more environment variables.
     """
 
@@ -45,7 +45,7 @@ class WorkerProcess(ManagedProcess):
             "CELERYCONFIG_WORKER_CONCURRENCY": "2",
             **(settings or {}),
         }
-        argv = [sys.executable, "-W", "error::DeprecationWarning:workerkit", "-m", "celery", "-A", app, *arguments]
+        argv = [sys.executable, "-W", "error::DeprecationWarning:workerkit", "-m", "workerkit", "-A", app, *arguments]
         log = folder / f"{arguments[0]}.log"
         super().__init__(app, argv, log=log, cwd=source, env=env, ready=self.is_ready)
 

@@ -59,5 +59,5 @@ def test_stop_does_not_wait_for_clients(own_postgres: Postgres):
     with own_postgres.database("postgres").connect():
         began = time.monotonic()
         own_postgres.stop()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 40
     assert own_postgres.exit_code() == 0

@@ -57,7 +57,7 @@ def test_500_calls_at_once_share_one_listening_connection(valkey, broker):
 def test_how_a_task_ends(valkey):
     async def use(client):
         task = await client.send(ADD, a=2, b=3, task_id="aio-1")
-        assert await task.result(20) == 5
+        assert await task.result(60) == 5
         assert await client.handle("aio-1").status() == "SUCCESS"
         assert (await client.handle("aio-1").wait(0)).id == "aio-1"
         with pytest.raises(TaskFailed, match="no such thing, 7"):
@@ -65,7 +65,7 @@ def test_how_a_task_ends(valkey):
         slow = await client.send("app.tasks.demo.sleep", seconds=0.5)
         with pytest.raises(TaskTimeout, match=slow.id):
             await slow.result(0)
-        return [status async for status in slow.updates(20)]
+        return [status async for status in slow.updates(60)]
 
     words = with_client(valkey, use)
     assert words[-1] == "SUCCESS"
@@ -80,7 +80,7 @@ def test_chains_and_chords(valkey):
         grouped = await client.group([one, [one, more]])
         joined = await client.chord([one, one], step(ADD, b=[0]))
         whole = await client.chain(one, group([more, more]), step(ADD, b=[0]))
-        results = [await handle.result(20) for handle in (chained, grouped, joined, whole)]
+        results = [await handle.result(60) for handle in (chained, grouped, joined, whole)]
         assert all(record.finished for record in (await client.records(whole.run)).values())
         return results
 

@@ -129,14 +129,14 @@ def test_the_messages_are_those_of_celerys_own_canvas(celery_app, valkey, broker
 @pytest.mark.usefixtures("worker")
 def test_a_stock_worker_runs_them(client):
     one, more = step("app.tasks.demo.add", a=1, b=1), step("app.tasks.demo.add", b=10)
-    assert client.chain(one, more, more).result(20) == 22
-    assert client.group([one, [one, more]]).result(20) == [2, 12]
+    assert client.chain(one, more, more).result(60) == 22
+    assert client.group([one, [one, more]]).result(60) == [2, 12]
     joined = step("app.tasks.demo.add", b=[0])
-    assert client.chord([one, [one, more]], joined).result(20) == [2, 12, 0]
-    assert client.chain(one, group([more, more]), joined).result(20) == [12, 12, 0]
+    assert client.chord([one, [one, more]], joined).result(60) == [2, 12, 0]
+    assert client.chain(one, group([more, more]), joined).result(60) == [12, 12, 0]
     failing = client.chain(step("app.tasks.demo.fail", text="no"), more, more)
     with pytest.raises(TaskFailed, match="no, 7"):
-        failing.result(20)
+        failing.result(60)
 
 
 def test_the_same_run_has_the_same_ids(client, broker):

@@ -79,7 +79,7 @@ class TestWithWorker:
 
     def test_send_then_status(self, tasks, client):
         task_id = tasks("send", "app.tasks.demo.add", "a=2", "b=3").stdout.strip()
-        client.handle(task_id).wait(20)
+        client.handle(task_id).wait(60)
 
         assert tasks("status", task_id).stdout == "SUCCESS\n5\n"
         assert json.loads(tasks("status", task_id, "--json").stdout) == {
@@ -104,7 +104,7 @@ class TestWithWorker:
         assert done.stderr.count("\n") == 1
 
     def test_a_failed_task_as_json(self, tasks, client):
-        task = client.send("app.tasks.demo.fail", text="broken").wait(20)
+        task = client.send("app.tasks.demo.fail", text="broken").wait(60)
 
         done = tasks("status", task.id, "--json")
 

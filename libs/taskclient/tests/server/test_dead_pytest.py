@@ -86,7 +86,7 @@ def client(module_valkey):
 
 def letter_of(client, task_id):
     found = lambda: [letter for letter in client.dead_letters("shop").list().letters if letter.id == task_id]  # noqa: E731
-    wait_for(found, seconds=30)
+    wait_for(found)
     return found()[0]
 
 
@@ -166,7 +166,7 @@ def test_a_message_that_cannot_be_read(client, worker, service, module_valkey):
     unreadable = LetterFilter(reason=UNREADABLE)
     with module_valkey.client() as server:
         server.lpush("shop", '{"body": "W1tdLCB7fSwge31d", "headers": {"task": "app.tasks.shop.refund", "id": "7"}}')
-    wait_for(lambda: client.dead_letters().count(unreadable) == 1, seconds=30)
+    wait_for(lambda: client.dead_letters().count(unreadable) == 1)
     [letter] = client.dead_letters().list(unreadable).letters
 
     for payload in (False, True):

@@ -128,7 +128,7 @@ def test_who_waits_for_a_failed_task_gets_its_result_after_the_replay(caller, cl
     mend()
     client.dead_letters().replay(result.id)
 
-    wait_for(lambda: client.handle(result.id).status() == "SUCCESS", seconds=20)
+    wait_for(lambda: client.handle(result.id).status() == "SUCCESS")
     fresh = caller.AsyncResult(result.id)
     assert (fresh.state, fresh.get(timeout=5)) == ("SUCCESS", 1)
 
@@ -138,7 +138,7 @@ def test_a_chain_goes_on(caller, client, server, bury, break_task):
     steps = chain(signature(caller, "check", 2), signature(caller, "double"), signature(caller, "double"))
     result = steps.apply_async()
     [(first, _)] = run_and_bury(server, bury)
-    wait_for(lambda: client.handle(result.id).status() == "FAILURE", seconds=20)
+    wait_for(lambda: client.handle(result.id).status() == "FAILURE")
 
     mend()
     client.dead_letters().replay(first)
@@ -155,7 +155,7 @@ def failed_chord(caller, client, server, bury, break_task):
         header = group(signature(caller, "check", number) for number in (10, 20, 30))
         body = chord(header)(signature(caller, "total"))
         ids = {args[0]: task_id for task_id, args in run_and_bury(server, bury)}
-        wait_for(lambda: client.handle(body.id).status() == "FAILURE", seconds=20)
+        wait_for(lambda: client.handle(body.id).status() == "FAILURE")
 
         def replay(*numbers):
             for number in numbers:
@@ -177,7 +177,7 @@ def replay_patiently(client, task_id):
             return False
         return True
 
-    wait_for(done, seconds=20)
+    wait_for(done)
 
 
 def deliver(server):
@@ -190,7 +190,7 @@ def succeeds(client, server, task_id):
         deliver(server)
         return client.handle(task_id).status() == "SUCCESS"
 
-    wait_for(done, seconds=20)
+    wait_for(done)
     return client.handle(task_id).result()
 
 
@@ -229,11 +229,11 @@ def test_a_chord_that_still_runs_waits_for_the_replayed_task(caller, client, ser
     broken_id = json.loads(broken)["headers"]["id"]
     bury(broken_id, broken)
     server.lpush("demo", broken)
-    wait_for(lambda: client.handle(broken_id).status() == "FAILURE", seconds=20)
+    wait_for(lambda: client.handle(broken_id).status() == "FAILURE")
 
     mend()
     client.dead_letters().replay(broken_id)
-    wait_for(lambda: client.handle(broken_id).status() == "SUCCESS", seconds=20)
+    wait_for(lambda: client.handle(broken_id).status() == "SUCCESS")
     server.lpush("demo", *[raw for raw in messages if raw != broken])
 
     assert succeeds(client, server, body.id) == 30

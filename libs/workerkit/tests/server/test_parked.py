@@ -52,13 +52,13 @@ def test_they_become_dead_letters_after_thirty_days(start: Start, client: TaskCl
     (stats,) = dead.get_dlq_stats()
     assert (stats.reasons, stats.parked) == ({UNKNOWN_TASK: 1}, {NEW: 1})
     with pytest.raises(TaskFailed, match="no worker knew"):
-        client.handle("old-30.01").result(10)
+        client.handle("old-30.01").result(60)
 
 
 def test_a_worker_that_knows_the_task_runs_even_the_oldest(start: Start, client: TaskClient, valkey: Valkey) -> None:
     parked_days_ago(client, valkey, 300)
     start(NEW_VERSION="1")
-    assert client.handle("old-300").result(30) == "old"
+    assert client.handle("old-300").result(60) == "old"
     assert client.dead_letters("delivery").count() == 0
     with valkey.client() as redis:
         assert not redis.exists("worker:delivery:parked", PARKED)

@@ -34,20 +34,20 @@ import { TaskClient, TaskFailed, TaskTimeout, demoPlace, demoSleep } from "./tas
 
 const client = await TaskClient.connect(process.env["BROKER_URL"]!);
 const placed = await demoPlace(client, { order: { number: 7, tags: ["Grüße"] }, day: "Monday", count: 2 });
-const order = await placed.result(20);
+const order = await placed.result(60);
 const total: number = order.number;
 
 const key = { idempotencyKey: "typed", correlationId: "request-42" };
 const same = [];
 for (const name of ["typed", "typed"]) same.push(await demoSleep(client, { name, seconds: 0 }, key));
-const names = await Promise.all(same.map((handle) => handle.result(20)));
+const names = await Promise.all(same.map((handle) => handle.result(60)));
 
 const late = await demoSleep(client, { name: "late", seconds: 0 }, { eta: new Date(Date.now() + 60_000) });
 const timeout = await late.result(0.1).catch((error) => error instanceof TaskTimeout);
 const old = await demoSleep(client, { name: "old", seconds: 0 }, { expires: new Date(Date.now() - 1_000) });
-const revoked = await old.result(20).catch((error: TaskFailed) => error.status);
+const revoked = await old.result(60).catch((error: TaskFailed) => error.status);
 const wrong = await client.send("app.tasks.demo.place", { colour: "red" }, { queue: "demo" });
-const refused = await wrong.result(20).catch((error: TaskFailed) => error.errorType);
+const refused = await wrong.result(60).catch((error: TaskFailed) => error.errorType);
 console.log(JSON.stringify({ order, total, names, timeout, revoked, refused, status: await placed.status() }));
 await client.close();
 """

@@ -70,7 +70,7 @@ def test_idle_ones_leave_first_and_a_busy_one_finishes_its_task(
     assert busy.trace("later") == []  # neither has taken it, with slots free
     busy.stop()
     start()
-    assert waiting.result(30) == "later"
+    assert waiting.result(60) == "later"
     assert busy.trace("long") == ["start", "end"]
 
 
@@ -126,7 +126,7 @@ def test_an_interrupted_scale_in_leaves_the_workers_at_work(start: Start, client
     for number, (stopped, works) in enumerate([(idle, busy), (busy, idle)]):
         os.kill(stopped.pid, signal.SIGSTOP)
         try:
-            assert client.send(SLEEP, name=f"next-{number}").result(30) == f"next-{number}"
+            assert client.send(SLEEP, name=f"next-{number}").result(60) == f"next-{number}"
         finally:
             os.kill(stopped.pid, signal.SIGCONT)
         assert works.alive()

@@ -44,12 +44,12 @@ def client(module_valkey):
 
 
 def start(client, name="make_bread", **payload):
-    return WorkflowRun.from_result(client.send(f"app.tasks.farm.{name}", **payload).result(20))
+    return WorkflowRun.from_result(client.send(f"app.tasks.farm.{name}", **payload).result(60))
 
 
 def end_of(client, run):
     """The final state of each step."""
-    wait_for(lambda: run.finished(client.records(run)), seconds=20)
+    wait_for(lambda: run.finished(client.records(run)))
     records = client.records(run)
     return {step.key: records[step.id].status for step in run.steps}
 
@@ -128,24 +128,24 @@ def milled(field):
 
 def test_a_caller_chains_tasks_of_services_that_do_not_know_each_other(farm, client):
     handle = client.chain(*milled("north"), immutable("app.tasks.mill.bake", loaves=2), step("app.tasks.farm.tell"))
-    assert handle.result(20) == "2 earned"
+    assert handle.result(60) == "2 earned"
     assert [one.result() for one in handle.steps[:2]] == [{"from": "north"}, "flour from north"]
 
 
 def test_a_chord_hands_on_the_results_of_its_branches(farm, client):
     branches = [milled(field) for field in FIELDS]
-    assert client.group(branches).result(20) == [f"flour from {field}" for field in FIELDS]
-    assert client.chord(branches, step("app.tasks.mill.store")).result(20) == 3
+    assert client.group(branches).result(60) == [f"flour from {field}" for field in FIELDS]
+    assert client.chord(branches, step("app.tasks.mill.store")).result(60) == 3
     further = [step("app.tasks.farm.sell", price=3), step("app.tasks.farm.tell")]
-    assert client.chain(group(branches), step("app.tasks.mill.store"), *further).result(20) == "9 earned"
+    assert client.chain(group(branches), step("app.tasks.mill.store"), *further).result(60) == "9 earned"
 
 
 def test_groups_within_a_chain_take_the_result_before_them(farm, client):
     grain, flour = step("app.tasks.farm.harvest", field="east"), step("app.tasks.mill.grind")
     handle = client.chain(grain, group([flour, flour]), step("app.tasks.mill.store"))
-    assert handle.result(20) == 2
+    assert handle.result(60) == 2
     prices = [step("app.tasks.farm.sell", price=price) for price in (2, 5)]
-    assert client.chain(step("app.tasks.mill.bake", loaves=2), group(prices)).result(20) == [4, 10]
+    assert client.chain(step("app.tasks.mill.bake", loaves=2), group(prices)).result(60) == [4, 10]
 
 
 def test_a_failed_branch_ends_all_that_comes_after_it(farm, client):
@@ -153,7 +153,7 @@ def test_a_failed_branch_ends_all_that_comes_after_it(farm, client):
     further = [step("app.tasks.mill.store"), step("app.tasks.farm.tell")]
     handle = client.chain(group(milled(field) for field in FIELDS), *further)
     with pytest.raises(TaskFailed, match="stones in the grain from east"):
-        handle.result(20)
+        handle.result(60)
     failed = handle.run.failed(client.records(handle.run))
     assert [one.key for one in failed] == ["1.2.2 app.tasks.mill.grind"]
 
@@ -190,7 +190,7 @@ def test_a_group_of_wrong_results_is_told_and_may_be_sent_all_the_same(farm, cli
         client.chord(loaves, step("app.tasks.mill.store"))
     handle = client.chord(loaves, step("app.tasks.mill.store"), check_joints=False)
     with pytest.raises(TaskFailed, match="sacks"):
-        handle.result(20)
+        handle.result(60)
 
 
 def test_the_tasks_command_shows_every_step_and_how_to_go_on(farm, module_valkey):

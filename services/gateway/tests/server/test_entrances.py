@@ -70,7 +70,7 @@ def by_http(everyone, payload):
 
 def by_redis(careless, payload):
     with pytest.raises(TaskRejected) as caught:
-        careless.send_payload(NAME, payload).result(20)
+        careless.send_payload(NAME, payload).result(60)
     return {error["field"] for error in caught.value.errors}
 
 

@@ -103,7 +103,7 @@ def test_a_time_in_the_future_waits_and_one_in_the_past_is_revoked(everyone):
 
 def test_half_a_character_in_a_result_is_no_problem(everyone, task_client):
     handle = task_client.send("app.tasks.clerk.echo", value="fine")
-    handle.wait(20)
+    handle.wait(60)
     assert everyone.get(f"/jobs/{handle.id}").json() | {"name": None} == {
         "id": handle.id, "name": None, "status": "SUCCESS", "progress": None, "result": "fine", "error": None,
     }  # fmt: skip

@@ -52,7 +52,7 @@ def months_of(progress, total=12):
 
 
 def test_a_backtest_from_its_filter_to_its_result_with_progress(client, viewer, query):
-    filter_id = client.send("app.tasks.backtest.create_filter", name="windy", rule=RULE).result(20)
+    filter_id = client.send("app.tasks.backtest.create_filter", name="windy", rule=RULE).result(60)
     job_id = str(uuid4())
     task = client.send("app.tasks.backtest.run_backtest", job_id=job_id, filter_id=filter_id)
     assert {"PROGRESS", "SUCCESS"} <= {*task.updates(30)}
@@ -63,7 +63,7 @@ def test_a_backtest_from_its_filter_to_its_result_with_progress(client, viewer, 
     seen = months_of(viewer(task.id))
     assert (seen[0], seen[-1], seen == sorted(seen)) == (MONTHS[0], MONTHS[-1], True)
     assert query("SELECT state, position FROM jobs") == [("succeeded", 12)]
-    cancelled = client.send("app.tasks.backtest.cancel_backtest", job_id=job_id).result(20)
+    cancelled = client.send("app.tasks.backtest.cancel_backtest", job_id=job_id).result(60)
     assert cancelled == {"job_id": job_id, "state": "succeeded"}
 
 
@@ -82,7 +82,7 @@ def test_the_job_of_a_backtest_that_failed_says_why(client, query):
     job_id = uuid4()
     task = client.send("app.tasks.backtest.run_backtest", job_id=str(job_id), filter_id=str(uuid4()))
     with pytest.raises(TaskFailed, match="there is no filter"):
-        task.result(20)
+        task.result(60)
     wait_for(lambda: query("SELECT state FROM jobs WHERE id = %s", job_id) == [("failed",)])
     [(error,)] = query("SELECT error FROM jobs")
     assert "create_filter makes one" in error
@@ -91,7 +91,7 @@ def test_the_job_of_a_backtest_that_failed_says_why(client, query):
 def test_a_wrong_rule_is_refused_with_what_is_allowed(client, query):
     rule = {"any": [{"field": "arr_delay", "op": "like", "value": 1}]}
     with pytest.raises(TaskRejected) as refusal:
-        client.send("app.tasks.backtest.create_filter", name="x", rule=rule).result(20)
+        client.send("app.tasks.backtest.create_filter", name="x", rule=rule).result(60)
     problems = {error["field"]: error["problem"] for error in refusal.value.errors}
     assert set(problems) == {"rule.any.any.0.field.field", "rule.any.any.0.field.op"}
     assert "'wind_speed'" in problems["rule.any.any.0.field.field"]

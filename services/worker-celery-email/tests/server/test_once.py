@@ -25,11 +25,11 @@ def message_ids(mailbox: Any) -> list[str]:
 
 def test_a_repeated_call_gets_the_first_receipt(start, client: TaskClient, mailbox: Any):
     start()
-    receipts = [client.send_payload(SEND, MAIL, idempotency_key="order-42").result(30) for _ in range(3)]
+    receipts = [client.send_payload(SEND, MAIL, idempotency_key="order-42").result(60) for _ in range(3)]
     assert receipts[0] == receipts[1] == receipts[2]
     assert message_ids(mailbox) == [receipts[0]["message_id"]]
     # The same key of another task is another mail, which no receiver may take for a copy.
-    client.send(WELCOME, user="ada@example.com", name="Ada", idempotency_key="order-42").result(30)
+    client.send(WELCOME, user="ada@example.com", name="Ada", idempotency_key="order-42").result(60)
     assert len(set(message_ids(mailbox))) == 2
 
 
@@ -40,10 +40,10 @@ def test_a_mail_whose_acknowledgement_got_lost_is_not_sent_again(
     with valkey.client() as redis:
         message: Any = redis.lrange("email", 0, 0)[0]
     start()
-    first = client.handle("lost-ack").result(30)
+    first = client.handle("lost-ack").result(60)
     with valkey.client() as redis:
         redis.rpush("email", message)  # as the transport does
-    assert client.send_payload(SEND, MAIL, task_id="after").result(30)["message_id"] == "<after@mail.example.com>"
+    assert client.send_payload(SEND, MAIL, task_id="after").result(60)["message_id"] == "<after@mail.example.com>"
     assert client.handle("lost-ack").result(0) == first
     assert sorted(message_ids(mailbox)) == ["<after@mail.example.com>", "<lost-ack@mail.example.com>"]
 
@@ -65,7 +65,7 @@ def test_a_worker_killed_after_the_server_took_the_mail_sends_a_copy_with_the_sa
     mailbox.handle_DATA = take_and_kill
     receipt = client.send_payload(SEND, MAIL, idempotency_key="crash").result(90)
     assert message_ids(mailbox) == [receipt["message_id"]] * 2
-    assert client.send_payload(SEND, MAIL, idempotency_key="crash").result(30) == receipt
+    assert client.send_payload(SEND, MAIL, idempotency_key="crash").result(60) == receipt
     assert len(mailbox.mails) == 2
 
 

@@ -135,7 +135,7 @@ def test_a_server_that_hangs(recite, said):
     begin = time.monotonic()
     with pytest.raises(TransientError, match="Timed out"):
         send(recite(*["220 hi", EHLO, OK, OK, GO][:said], hang=True), timeout_seconds=0.2)
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 15
 
 
 @pytest.fixture

@@ -95,6 +95,6 @@ def test_a_service_that_is_down(closed_port):
 def test_a_worker_asks_for_all_users_by_one_client(url, start, client: TaskClient):
     start(USER_DIRECTORY_URL=url)
     handles = [client.send(WELCOME, user=user, name="Ada") for user in (7, 8, 7)]
-    assert [handles[n].result(30)["recipients"] for n in (0, 2)] == [["ada@example.com"]] * 2
+    assert [handles[n].result(60)["recipients"] for n in (0, 2)] == [["ada@example.com"]] * 2
     with pytest.raises(TaskFailed, match="There is no user 8"):
-        handles[1].result(30)
+        handles[1].result(60)

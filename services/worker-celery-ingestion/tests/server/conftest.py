@@ -160,8 +160,8 @@ def closed_port():
 
 @pytest.fixture
 def http():
-    """A client that waits for half a second at most."""
-    client = HttpClient({"127.0.0.1"}, connect_seconds=0.5, read_seconds=0.5)
+    """A client that waits for two seconds at most."""
+    client = HttpClient({"127.0.0.1"}, connect_seconds=2, read_seconds=2)
     yield client
     client.close()
 

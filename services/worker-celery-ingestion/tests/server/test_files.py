@@ -20,7 +20,7 @@ MEBIBYTE = 1024 * 1024
 
 @pytest.fixture
 def fetch(http, files):
-    def run(url, *, max_bytes=MEBIBYTE, deadline=5.0, report=lambda *_: None, client=http):
+    def run(url, *, max_bytes=MEBIBYTE, deadline=60.0, report=lambda *_: None, client=http):
         processor = FileProcessor(
             client,
             files,

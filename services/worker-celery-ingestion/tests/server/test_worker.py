@@ -49,13 +49,13 @@ def client(valkey):
 
 def test_files_and_records(start, client, nasty, tmp_path):
     start()
-    first = client.send(FILE, source="planes").result(20)
+    first = client.send(FILE, source="planes").result(60)
     assert first["unchanged"] is False
     assert (tmp_path / "storage" / first["path"]).stat().st_size == first["size"] == 247_198
-    assert client.send(FILE, source="planes").result(20) == {**first, "unchanged": True}
-    assert client.send(FILE, source="once_broken").result(20)["size"] == 8
-    assert client.send(FILE, source="once_busy-2").result(20)["size"] == 4
-    assert client.send(RECORD, api="airports", record="JFK").result(20)["name"] == "John F Kennedy Intl"
+    assert client.send(FILE, source="planes").result(60) == {**first, "unchanged": True}
+    assert client.send(FILE, source="once_broken").result(60)["size"] == 8
+    assert client.send(FILE, source="once_busy-2").result(60)["size"] == 4
+    assert client.send(RECORD, api="airports", record="JFK").result(60)["name"] == "John F Kennedy Intl"
     for task, payload, problem in [
         (FILE, {"source": "status-404"}, "answered 404"),
         (FILE, {"source": "unknown"}, "which names once_broken, once_busy-2, planes, status-404"),
@@ -63,7 +63,7 @@ def test_files_and_records(start, client, nasty, tmp_path):
         (RECORD, {"api": "airports", "record": "../../healthz"}, "no '.' or '..'"),
     ]:
         with pytest.raises(TaskFailed, match=problem):
-            client.send(task, **payload).result(20)
+            client.send(task, **payload).result(60)
 
 
 def test_a_provider_that_fails_is_left_alone(start, client, nasty):
