@@ -83,12 +83,22 @@ class AsyncWorkflowHandle:
         self.ends = [handle for handle in self.steps if handle.id in ends]
         self._listed = canvas.groups[-1]
 
+    def __repr__(self) -> str:
+        return f"AsyncWorkflowHandle({[step.key for step in self.run.steps]})"
+
+    async def wait(self, timeout: float | None) -> Self:
+        """Wait until all that comes last has finished, well or badly."""
+        until = None if timeout is None else time.monotonic() + timeout
+        for end in self.ends:
+            await end.wait(until and max(until - time.monotonic(), 0))
+        return self
+
     async def result(self, timeout: float | None = None) -> Any:
         """What the last step returned; a list in the order of the branches, if it ends with a group.
 
         Args:
-            timeout: seconds to wait for all together; None waits for ever.
+            timeout: seconds to wait for all together; None, the default here, waits for ever, 0 only looks.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        values = [await end.result(until and max(until - time.monotonic(), 0)) for end in self.ends]
+        await self.wait(timeout)
+        values = [await end.result(0) for end in self.ends]
         return values if self._listed else values[0]
