@@ -67,7 +67,7 @@ def _say_where(stack: Stack, console: Console) -> None:
     console.print(
         f"mails    {stack.mailbox.url}", f"flower   {stack.flower_url}  (admin / {stack.flower_password})", sep="\n"
     )
-    console.print(f"gateway  {stack.gateway_url}  (key {stack.gateway_key})", soft_wrap=True)
+    console.print(f"gateway  {stack.gateway_url}  (any user name / {stack.gateway_key}, its API key)", soft_wrap=True)
     console.print(f"send     export TASK_BROKER_URL={stack.valkey.url}", soft_wrap=True)
     console.print("         .venv/bin/tasks send app.tasks.email.send_email to=ada@example.com subject=Hello body=Hi")
 

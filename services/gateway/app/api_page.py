@@ -1,4 +1,4 @@
-"""The page of operations, `/docs`: Swagger UI on the OpenAPI document, for which it asks for a key itself."""
+"""The page of operations, `/docs`: Swagger UI on the OpenAPI document."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Final, Literal
 from fastapi import FastAPI
 from starlette.responses import FileResponse
 
-OPEN_PATHS: Final = ("/docs", "/docs/")
 _OWN: Final = Path(__file__).parent / "api_docs"
 # Swagger UI writes styles into the page, and its icons are in its style sheet.
 _POLICY: Final = (
@@ -18,7 +17,7 @@ _HEADERS: Final = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cach
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page and its files; they hold no data, so they need no key."""
+    """Serve the page and its files."""
     ui = _swagger_ui()
 
     @app.get("/docs", include_in_schema=False)

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import Collection
 from math import ceil
 from typing import Final
 
@@ -21,8 +20,18 @@ from app.tickets import Tickets
 
 SUBPROTOCOL: Final = "wk.events"  # what a WebSocket speaks
 KEY_SUBPROTOCOL: Final = "wk.key."  # followed by the key, as browsers can set no other header on a WebSocket
+OPEN_PATH: Final = "/healthz"  # the only one that needs no key
 _SCOPE_KEY: Final = "api_key"
-_HOW: Final = "Send an API key, as in `Authorization: Bearer wk_...` or `X-API-Key: wk_...`."
+_HOW: Final = (
+    "There is no API key, or none that the gateway knows. Send one, as in `Authorization: Bearer wk_...` or "
+    "`X-API-Key: wk_...`; in a browser, sign in with any user name and the key as password."
+)
+_FOREIGN: Final = (
+    "A password is taken for a change only if the browser says that the gateway's own page asks for it, as browsers do "
+    "by HTTPS and on localhost. Send the key as `X-API-Key: wk_...`, as the dashboard does with the key of a tab."
+)
+_SIGN_IN: Final = 'Basic realm="any user name, an API key as password", charset="UTF-8"'  # a browser asks by itself
+_LOOKING: Final = frozenset({"GET", "HEAD"})
 log = structlog.get_logger("gateway")
 
 
@@ -34,19 +43,14 @@ class Authentication:
         keys: the keys.
         tickets: tickets that stand for a key once.
         rate_limit: of requests for each key.
-        open_paths: paths that need no key; one that ends with / means all below it.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, keys: KeyRing, tickets: Tickets, rate_limit: RateLimit, open_paths: Collection[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyRing, tickets: Tickets, rate_limit: RateLimit) -> None:
         self._app, self._keys, self._tickets, self._rate_limit = app, keys, tickets, rate_limit
-        self._paths = frozenset(open_paths)
-        self._folders = tuple(path for path in open_paths if path.endswith("/") and path != "/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
-        if scope["type"] not in {"http", "websocket"} or self._is_open(scope["path"]):
+        if scope["type"] not in {"http", "websocket"} or scope["path"] == OPEN_PATH:
             await self._app(scope, receive, send)
             return
         refusal = await self._refusal(scope)
@@ -57,9 +61,6 @@ class Authentication:
         else:
             await refusal(scope, receive, send)
 
-    def _is_open(self, path: str) -> bool:
-        return path in self._paths or path.startswith(self._folders)
-
     async def _refusal(self, scope: Scope) -> Json | None:
         """None for who may come in."""
         try:
@@ -68,7 +69,7 @@ class Authentication:
             log.warning("a ticket cannot be looked up", error=str(error))
             return problem(503, "Redis does not answer, so the ticket cannot be looked up; try again in a moment.")
         if key is None:
-            return problem(401, _HOW, headers={"WWW-Authenticate": "Bearer"})
+            return _unknown(scope)
         scope[_SCOPE_KEY] = key
         wait = await self._rate_limit.wait_of(key)
         if wait:
@@ -76,13 +77,15 @@ class Authentication:
         return None
 
     async def _key(self, scope: Scope) -> ApiKey | None:
-        # A browser sends a password by itself, also for the forms of other sites: it is good for looking only.
-        secret = _secret(Headers(scope=scope), basic=scope.get("method") == "GET")
-        if secret:
-            return self._keys.of_secret(secret)
+        headers = Headers(scope=scope)
+        secret = _secret(headers)
         ticket = QueryParams(scope["query_string"]).get("ticket")
-        key_id = await self._tickets.take(ticket) if ticket else None
-        return self._keys.of_id(key_id) if key_id else None
+        if not secret and ticket:
+            key_id = await self._tickets.take(ticket)
+            return self._keys.of_id(key_id) if key_id else None
+        # Last, since a browser adds the password by itself to what a page sends under a key of its own.
+        secret = secret or _password(scope, headers)
+        return self._keys.of_secret(secret) if secret else None
 
 
 def key_of(connection: HTTPConnection) -> ApiKey:
@@ -107,19 +110,38 @@ def demand(key: ApiKey, verb: Verb, task: str | None = None) -> None:
         raise Forbidden(f"The key {key.id} has no scope {wanted!r}; its scopes are {', '.join(key.scopes)}.")
 
 
-def _secret(headers: Headers, *, basic: bool) -> str | None:
+def _secret(headers: Headers) -> str | None:
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and value.strip():
         return value.strip()
-    if kind.lower() == "basic" and basic:
-        return _password(value)
     offered = (one.strip() for one in headers.get("sec-websocket-protocol", "").split(","))
     of_socket = next((one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)), None)
     return headers.get("x-api-key") or of_socket
 
 
-def _password(encoded: str) -> str | None:
+def _password(scope: Scope, headers: Headers) -> str | None:
+    kind, _, encoded = headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic" or not _takes_password(scope, headers):
+        return None
     try:
         return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
     except (binascii.Error, ValueError):
         return None
+
+
+def _takes_password(scope: Scope, headers: Headers) -> bool:
+    """A browser sends it by itself, also with the forms and the sockets of other sites: from those it is for looking.
+
+    What they get to look at, the browser does not show them. A page cannot set the header that says where it is from.
+    """
+    looks = scope.get("method") in _LOOKING  # a socket has no method
+    return looks or (scope["type"] == "http" and headers.get("sec-fetch-site") == "same-origin")
+
+
+def _unknown(scope: Scope) -> Json:
+    """The refusal; only where somebody goes to a page does it make a browser ask for a password."""
+    headers = Headers(scope=scope)
+    goes = scope.get("method") in _LOOKING and "text/html" in headers.get("accept", "")
+    offered = scope["type"] == "http" and headers.get("authorization", "").lower().startswith("basic ")
+    detail = _FOREIGN if offered and not _takes_password(scope, headers) else _HOW
+    return problem(401, detail, headers={"WWW-Authenticate": _SIGN_IN if goes else "Bearer"})

@@ -36,7 +36,6 @@ from app.routes import (
 )
 from workerkit import logs
 
-OPEN_PATHS: Final = ("/", "/healthz", "/static/", *api_page.OPEN_PATHS)
 _PARTS: Final = (
     tasks, jobs, events, catalog, dead_letters, operations, schedules, overview, tickets, monitoring,
 )  # fmt: skip
@@ -69,7 +68,6 @@ def make_app(settings: Settings) -> FastAPI:
         keys=KeyRing(settings.keys, settings.gateway_keys_file),
         tickets=context.tickets,
         rate_limit=RateLimit(context.shared),
-        open_paths=OPEN_PATHS,
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measure, metrics=context.metrics)

@@ -1,4 +1,4 @@
-"""The dashboard's files: they hold no data, so they need no key; their page may run nothing but them."""
+"""The dashboard's files: their page may run nothing but them."""
 
 import os
 from pathlib import Path

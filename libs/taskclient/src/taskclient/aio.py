@@ -1,16 +1,17 @@
-"""The client for asyncio: what `taskclient.client.TaskClient` does, without a thread and without blocking the loop."""
+"""The client for asyncio: what `taskclient.client.TaskClient` does, without blocking the event loop."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self
 
 import redis
 
 from taskclient.aio_connection import AsyncProducer, connect
 from taskclient.aio_handle import AsyncTaskHandle, AsyncWorkflowHandle
+from taskclient.aio_operations import AsyncOperations
 from taskclient.aio_results import AsyncResultStore
 from taskclient.batch import build_batch
 from taskclient.calls import build_call
@@ -18,7 +19,7 @@ from taskclient.canvas import Stage, Step, group, task_names
 from taskclient.canvas_messages import Outgoing
 from taskclient.canvas_sender import prepare
 from taskclient.catalog import CATALOG_KEY, UNTIL_KEY, CatalogEntry, entries_of
-from taskclient.client import SendOptions
+from taskclient.client import TaskClient
 from taskclient.connection import broker_errors
 from taskclient.contracts import Contracts, Known, chosen_contracts
 from taskclient.errors import BatchInterrupted, BrokerUnavailable
@@ -31,15 +32,16 @@ from taskclient.urls import default_result_url, is_amqp
 from taskclient.workflow import WorkflowRun
 
 
-class AsyncTaskClient:
+class AsyncTaskClient(AsyncOperations):
     """Sends tasks to Celery workers on Redis; one client for an event loop is enough, and any number of tasks share it.
 
         async with AsyncTaskClient("redis://localhost:6379/0") as client:
             task = await client.send("app.tasks.email.send_email", to="ada@example.com", subject="Hello", body="...")
             receipt = await task.result(timeout=30)
 
-    However many results are waited for, one connection hears of them all. Arguments and errors, here and of all
-    methods, are those of `taskclient.client.TaskClient`; RabbitMQ is left to that one.
+    However many results are waited for, one connection hears of them all, and no thread is taken; only operators'
+    calls, those of `taskclient.aio_operations`, take one each. Arguments and errors, here and of all methods, are
+    those of `taskclient.client.TaskClient`; RabbitMQ is left to that one.
 
     Raises:
         ValueError: the broker is RabbitMQ, or as for `TaskClient`.
@@ -65,6 +67,9 @@ class AsyncTaskClient:
         self._files = chosen_contracts(contracts) if check else None
         self._contracts = Contracts(list) if check else None
         self._reading = asyncio.Lock()
+        self._make_operator = lambda: TaskClient(
+            broker_url, result_url, max_backlog=most, max_memory=max_memory, contracts=contracts, check=check
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,6 +83,7 @@ class AsyncTaskClient:
         """Close all connections; handles of this client can no longer be asked."""
         await self._broker.aclose()  # type: ignore[attr-defined]  # the stubs describe redis-py 4
         await self._results.close()
+        await self._close_operator()
 
     async def send(
         self,
@@ -107,10 +113,31 @@ class AsyncTaskClient:
         )
 
     async def send_payload(
-        self, name: str, payload: Mapping[str, Any], **options: Unpack[SendOptions]
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        *,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        expires: float | datetime | None = None,
+        correlation_id: str | None = None,
+        idempotency_key: str | None = None,
+        task_id: str | None = None,
+        queue: str | None = None,
     ) -> AsyncTaskHandle:
         """Send a task, after a look into the catalog whether there is such a task and the payload fits it."""
-        call = build_call(await self._known(name), name, payload, **options)
+        call = build_call(
+            await self._known(name),
+            name,
+            payload,
+            eta=eta,
+            countdown=countdown,
+            expires=expires,
+            correlation_id=correlation_id,
+            idempotency_key=idempotency_key,
+            task_id=task_id,
+            queue=queue,
+        )
         await self._push(f"{name} as task {call.task_id}", call.queue, call.message)
         return AsyncTaskHandle(call.task_id, self._results, name)
 
@@ -156,13 +183,32 @@ class AsyncTaskClient:
         await self._push_all(canvas.run_id, messages)
         return AsyncWorkflowHandle(canvas, self._results)
 
-    async def group(self, branches: Iterable[Step | Sequence[Step]], **options: Any) -> AsyncWorkflowHandle:
-        """Send branches that run side by side; options are those of `chain`."""
-        return await self.chain(group(branches), **options)
+    async def group(
+        self,
+        branches: Iterable[Step | Sequence[Step]],
+        *,
+        correlation_id: str | None = None,
+        run_id: str | None = None,
+        check_joints: bool = True,
+    ) -> AsyncWorkflowHandle:
+        """Send branches that run side by side."""
+        return await self.chain(
+            group(branches), correlation_id=correlation_id, run_id=run_id, check_joints=check_joints
+        )
 
-    async def chord(self, header: Iterable[Step | Sequence[Step]], body: Step, **options: Any) -> AsyncWorkflowHandle:
-        """Send branches that run side by side, and a step that runs when all have succeeded; options as for `chain`."""
-        return await self.chain(group(header), body, **options)
+    async def chord(
+        self,
+        header: Iterable[Step | Sequence[Step]],
+        body: Step,
+        *,
+        correlation_id: str | None = None,
+        run_id: str | None = None,
+        check_joints: bool = True,
+    ) -> AsyncWorkflowHandle:
+        """Send branches that run side by side, and a step that runs when all have succeeded."""
+        return await self.chain(
+            group(header), body, correlation_id=correlation_id, run_id=run_id, check_joints=check_joints
+        )
 
     def handle(self, task_id: str) -> AsyncTaskHandle:
         """A handle on a task that was sent earlier, here or elsewhere; nothing is asked yet."""

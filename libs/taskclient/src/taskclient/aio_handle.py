@@ -10,6 +10,7 @@ from taskclient.canvas import Canvas
 from taskclient.handle import ResultT
 from taskclient.outcome import value_of
 from taskclient.results import TaskRecord
+from taskclient.watch import TaskEvent, event_of
 from taskclient.workflow import WorkflowRun
 
 
@@ -40,13 +41,17 @@ class AsyncTaskHandle(Generic[ResultT]):
 
     async def updates(self, timeout: float | None) -> AsyncGenerator[str]:
         """The status now and then every change, until the task has finished or `timeout` seconds are over."""
-        async with aclosing(self.watch(timeout)) as records:
+        async with aclosing(self._results.updates(self.id, timeout)) as records:
             async for record in records:
                 yield record.status
 
-    def watch(self, timeout: float | None) -> AsyncGenerator[TaskRecord]:
-        """What is stored about the task, now and after every change, with its progress; ends as `updates` does."""
-        return self._results.updates(self.id, timeout)
+    async def watch(self, timeout: float | None) -> AsyncGenerator[TaskEvent]:
+        """The state now, and then each change with its progress, until the task has finished or the time is over."""
+        last = None
+        async with aclosing(self._results.updates(self.id, timeout)) as records:
+            async for record in records:
+                if (event := event_of(record)) != last:
+                    yield (last := event)
 
     async def wait(self, timeout: float | None) -> Self:
         """Wait until the task has finished, well or badly; `result()` then says which."""
@@ -78,12 +83,22 @@ class AsyncWorkflowHandle:
         self.ends = [handle for handle in self.steps if handle.id in ends]
         self._listed = canvas.groups[-1]
 
+    def __repr__(self) -> str:
+        return f"AsyncWorkflowHandle({[step.key for step in self.run.steps]})"
+
+    async def wait(self, timeout: float | None) -> Self:
+        """Wait until all that comes last has finished, well or badly."""
+        until = None if timeout is None else time.monotonic() + timeout
+        for end in self.ends:
+            await end.wait(until and max(until - time.monotonic(), 0))
+        return self
+
     async def result(self, timeout: float | None = None) -> Any:
         """What the last step returned; a list in the order of the branches, if it ends with a group.
 
         Args:
-            timeout: seconds to wait for all together; None waits for ever.
+            timeout: seconds to wait for all together; None, the default here, waits for ever, 0 only looks.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        values = [await end.result(until and max(until - time.monotonic(), 0)) for end in self.ends]
+        await self.wait(timeout)
+        values = [await end.result(0) for end in self.ends]
         return values if self._listed else values[0]

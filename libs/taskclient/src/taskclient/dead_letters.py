@@ -15,10 +15,12 @@ from taskclient.connection import RedisClient, broker_errors
 from taskclient.dead_message import DecodedMessage, decode_message, refreshed
 from taskclient.dead_moves import CHANGED, MOVED, discard, put_back
 from taskclient.dead_pytest import contract_words, write_test
+from taskclient.dead_results import failed_with
 from taskclient.dead_scan import LetterFilter, parse_letter, scan
 from taskclient.dead_stats import ServiceStats, read_stats
 from taskclient.errors import LetterNotFound, NotReplayable
 from taskclient.letters import SERVICES_KEY, UNREADABLE, Letter, dead_key
+from taskclient.pace import pauses
 from taskclient.parked import ParkedMessage, discard_parked, offer, parked_messages
 from taskclient.results import ResultStore
 
@@ -147,6 +149,10 @@ class DeadLetters:
         its `eta` and `expires` are removed, so that it runs now. An unreadable message is put back byte for byte.
         A letter that dies again keeps its first time and its number of attempts.
 
+        Then its stored failure is deleted, and that of the steps after it in its chain, so that they are PENDING until
+        they run. Who dies in between, or cannot reach the results, leaves the old failure there until the task runs.
+        The body of a failed chord keeps its failure until it runs: others of its header may have failed as well.
+
         Args:
             letter_id: the letter's id.
             to: another list than the one that the message came from.
@@ -163,9 +169,11 @@ class DeadLetters:
             dead = self.show(letter_id)
             letter, target = dead.letter, self._target(dead.letter, to)
             self._reopen_chord(dead)
+            failures = self._results.failures(failed_with(dead.message))  # before the push: it may fail anew at once
             message = dead.raw if letter.reason == UNREADABLE else refreshed(dead.raw, time.time())
             outcome = self._put_back(letter, dead.raw, message, target)
             if outcome == MOVED:
+                self._results.forget_failures(failures)
                 return letter
             if outcome != CHANGED:  # a letter that has changed has died once more: read it again
                 raise LetterNotFound(
@@ -191,17 +199,11 @@ class DeadLetters:
             NotReplayable: as for `replay`; the ones before are back, the rest stays.
             ValueError: `per_second` is not above 0, or a time has no time zone.
         """
-        if per_second is not None and per_second <= 0:
-            raise ValueError(f"per_second is {per_second}, but must be above 0.")
-        due = time.monotonic()
+        pace = pauses(per_second)
         for letter in self._oldest_first(wanted):
-            if per_second is not None:
-                time.sleep(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic()) + 1 / per_second
-            try:
-                yield self._of(letter.service).replay(letter.id, to=to)
-            except LetterNotFound:  # somebody else was faster
-                continue
+            time.sleep(next(pace))
+            if replayed := self._replay_if_there(letter, to):
+                yield replayed
 
     def write_test(self, letter_id: str, *, payload: bool = False) -> str:
         """The text of a pytest file that fails as a letter did, and passes once the cause is mended.
@@ -308,6 +310,12 @@ class DeadLetters:
         if not (to or letter.list):
             raise NotReplayable(f"The dead letter {letter.id} does not say which list it came from: name one.")
         return to or letter.list
+
+    def _replay_if_there(self, letter: Letter, to: str | None) -> Letter | None:
+        try:
+            return self._of(letter.service).replay(letter.id, to=to)
+        except LetterNotFound:  # somebody else was faster
+            return None
 
     def _reopen_chord(self, dead: DeadLetter) -> None:
         """Before the push: a crash in between leaves a chord that waits, and a letter that can be replayed."""

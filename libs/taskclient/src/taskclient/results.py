@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ import redis
 
 from taskclient.chords import CHORD_SECONDS, chord_sizes, reopen_chord
 from taskclient.connection import broker_errors, connect
+from taskclient.dead_results import forget_failures, stored_failures
 from taskclient.errors import TaskClientError, TaskTimeout
 
 KEY_PREFIX = "celery-task-meta-"  # of the key, and of the channel on which the worker announces it
@@ -131,6 +132,17 @@ class ResultStore:
         """
         with broker_errors(self._url, f"reopening the chord of task {headers.get('id')}"):
             return reopen_chord(self._redis, headers)
+
+    def failures(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """The failures that are stored of some tasks, as `forget_failures` takes them; none if Redis is away."""
+        with suppress(redis.RedisError):  # nothing waits for it: a failure that stays is replaced when the task runs
+            return stored_failures(self._redis, [KEY_PREFIX + task_id for task_id in task_ids])
+        return {}
+
+    def forget_failures(self, failures: Mapping[str, str]) -> None:
+        """Make tasks PENDING whose failures are still those that `failures` found; nothing happens if Redis is away."""
+        with suppress(redis.RedisError):
+            forget_failures(self._redis, failures)
 
     def expect_chords(self, chords: Mapping[str, int]) -> None:
         """Write how many results each chord waits for, before the first of them can come; twice does no harm.

@@ -4,6 +4,7 @@ import hashlib
 import json
 import socket
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from taskclient.dead_scan import PAGE
 from taskclient.errors import BrokerUnavailable, LetterNotFound, NotReplayable
 from taskclient.letters import BURY_LUA, DELIVERY_LIMIT, UNREADABLE, dead_key
 from taskclient.message import build_message
+from taskclient.results import KEY_PREFIX, ResultStore
 
 MANY = 10_000
 START = 1_000_000.0  # seconds since 1970
@@ -270,6 +272,29 @@ class TestReplay:
 
         assert put_back(server, "demo", "x", raw, raw, "demo") == CHANGED
         assert (server.llen("demo"), server.hget(f"{dead_key('demo')}:raw", "x")) == (0, newer)
+
+    def test_a_failure_that_came_after_the_replay_stays(self, client, letters_valkey):
+        with letters_valkey.client(1) as stored, closing(ResultStore(letters_valkey.url[:-1] + "1")) as results:
+            keys = [f"{KEY_PREFIX}{name}" for name in ("failed", "failed-anew", "done", "unreadable", "unknown")]
+            kinds = ("FAILURE", "FAILURE", "SUCCESS")
+            stored.mset(
+                {key: json.dumps({"status": kind, "result": 1}) for key, kind in zip(keys, kinds, strict=False)}
+            )
+            stored.set(keys[3], b"\xff")
+            failures = results.failures([key.removeprefix(KEY_PREFIX) for key in keys])
+            assert sorted(failures) == keys[:2]
+            stored.set(keys[1], json.dumps({"status": "FAILURE", "result": 2}))
+
+            results.forget_failures(failures)
+
+            assert [client.handle(name).status() for name in ("failed", "failed-anew")] == ["PENDING", "FAILURE"]
+            assert stored.exists(*keys) == 3
+
+    def test_results_that_cannot_be_reached_keep_no_letter(self, bury, letters_valkey, server):
+        bury("x")
+        with TaskClient(letters_valkey.url, "redis://127.0.0.1:1/1") as client:
+            assert client.dead_letters().replay("x").id == "x"
+        assert server.llen("demo") == 1
 
     def test_a_reply_that_gets_lost_neither_doubles_nor_denies_the_replay(self, bury, letters_valkey, server):
         bury("x")

@@ -10,7 +10,7 @@ from celery import Celery, chain, chord, group
 from devstack.process import ManagedProcess
 from devstack.waiting import wait_for
 from taskclient.client import TaskClient
-from taskclient.errors import NotReplayable
+from taskclient.errors import NotReplayable, TaskFailed
 
 WORKER_APP = """
 from pathlib import Path
@@ -123,14 +123,29 @@ def test_who_waits_for_a_failed_task_gets_its_result_after_the_replay(caller, cl
     result = signature(caller, "check", 1).apply_async()
     run_and_bury(server, bury)
     with pytest.raises(KeyError):
-        result.get(timeout=20)
+        result.get(timeout=60)
 
     mend()
-    client.dead_letters().replay(result.id)
+    client.dead_letters().replay(result.id, to="tray")  # where it waits
 
-    wait_for(lambda: client.handle(result.id).status() == "SUCCESS")
     fresh = caller.AsyncResult(result.id)
-    assert (fresh.state, fresh.get(timeout=5)) == ("SUCCESS", 1)
+    assert (fresh.state, client.handle(result.id).status()) == ("PENDING", "PENDING")
+    deliver(server)
+    assert fresh.get(timeout=60) == client.handle(result.id).result(60) == 1
+
+
+def test_a_task_that_fails_again_says_so_again(caller, client, server, bury, break_task):
+    break_task(3)
+    result = signature(caller, "check", 3).apply_async()
+    run_and_bury(server, bury)
+    with pytest.raises(KeyError):
+        result.get(timeout=60)
+
+    client.dead_letters().replay(result.id, to="tray")
+    deliver(server)
+
+    with pytest.raises(TaskFailed, match="3"):
+        client.handle(result.id).result(60)
 
 
 def test_a_chain_goes_on(caller, client, server, bury, break_task):
@@ -138,12 +153,30 @@ def test_a_chain_goes_on(caller, client, server, bury, break_task):
     steps = chain(signature(caller, "check", 2), signature(caller, "double"), signature(caller, "double"))
     result = steps.apply_async()
     [(first, _)] = run_and_bury(server, bury)
-    wait_for(lambda: client.handle(result.id).status() == "FAILURE")
+    handles = [client.handle(task_id) for task_id in (first, result.parent.id, result.id)]
+    wait_for(lambda: {handle.status() for handle in handles} == {"FAILURE"})
 
     mend()
-    client.dead_letters().replay(first)
+    client.dead_letters().replay(first, to="tray")
 
-    assert succeeds(client, server, result.id) == 8
+    assert {handle.status() for handle in handles} == {"PENDING"}
+    deliver(server)
+    assert client.handle(result.id).result(60) == 8
+    assert caller.AsyncResult(result.id).get(timeout=60) == 8
+
+
+def test_a_chain_that_fails_again_ends_as_a_whole_again(caller, client, server, bury, break_task):
+    break_task(4)
+    chord_after = chord([signature(caller, "double"), signature(caller, "double")], signature(caller, "total"))
+    result = chain(signature(caller, "check", 4), chord_after).apply_async()
+    [(first, _)] = run_and_bury(server, bury)
+    wait_for(lambda: client.handle(result.id).status() == "FAILURE")
+
+    client.dead_letters().replay(first, to="tray")
+
+    assert client.handle(result.id).status() == "PENDING"
+    deliver(server)
+    wait_for(lambda: client.handle(result.id).status() == "FAILURE")
 
 
 @pytest.fixture

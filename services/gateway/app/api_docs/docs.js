@@ -1,31 +1,19 @@
-// Shows the OpenAPI document, which needs a key; the key is kept for this tab, as the dashboard keeps it.
+// Shows the OpenAPI document, under the tab's own key if the dashboard keeps one, else under the browser's.
 
-const KEY = "api-key";
-const form = document.getElementById("sign-in");
+const key = sessionStorage.getItem("api-key");
+const own = key ? { headers: { "X-API-Key": key }, credentials: "omit" } : {};
 
-async function show() {
-  const key = sessionStorage.getItem(KEY);
-  const answer = key && (await fetch("/openapi.json", { headers: { "X-API-Key": key } }));
-  if (!answer || !answer.ok) {
-    document.getElementById("problem").textContent = answer ? (await answer.json()).detail : "";
-    form.hidden = false;
-    return;
-  }
-  form.hidden = true;
+const answer = await fetch("/openapi.json", own);
+if (answer.ok) {
   window.SwaggerUIBundle({
     spec: await answer.json(),
     dom_id: "#operations",
     deepLinking: true,
     requestInterceptor: (request) => {
-      request.headers["X-API-Key"] = key;
+      if (key) Object.assign(request, { credentials: "omit" }).headers["X-API-Key"] = key;
       return request;
     },
   });
+} else {
+  document.getElementById("problem").textContent = (await answer.json()).detail;
 }
-
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(KEY, document.getElementById("key").value.trim());
-  show();
-});
-show();

@@ -17,6 +17,7 @@ SCOPES = {
     "operator": ["*"],
     "reader": ["read"],
     "sender": ["send:app.tasks.orders.*"],
+    "former": ["read"],
 }
 PATIENCE = 20_000  # ms until something that does not come is a failure
 expect.set_options(timeout=PATIENCE)
@@ -75,17 +76,14 @@ def busy(module_valkey, client):
     client.cancel(export.id)
 
 
-def opened(chrome, gateway, key=None, **options):
-    """The dashboard, signed in by a key if one is named, and what its page complains of."""
-    context = chrome.new_context(viewport={"width": 1440, "height": 1000}, **options)
+def opened(chrome, gateway, key, **options):
+    """The dashboard, in a browser that has signed in by a key, and what its page complains of."""
+    sign_in = {"username": "anybody", "password": gateway.secrets[key]}
+    context = chrome.new_context(viewport={"width": 1440, "height": 1000}, http_credentials=sign_in, **options)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     complaints = Complaints(page)
-    load(page, lambda: page.goto(gateway.url), "#key-dialog[open]")
-    if key:
-        page.locator("#key-input").fill(gateway.secrets[key])
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("dialog").wait_for(state="hidden")
+    load(page, lambda: page.goto(gateway.url), f"#change-key:text-is('Key: {key}')")
     return page, complaints
 
 
@@ -112,7 +110,7 @@ def open_page(chrome, gateway):
     """Opens a dashboard of its own."""
     pages = []
 
-    def open_one(key=None, **options):
+    def open_one(key, **options):
         pages.append(opened(chrome, gateway, key, **options))
         return pages[-1][0]
 

@@ -2,10 +2,11 @@
 
 import json
 import re
+from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from devstack.waiting import wait_for
 
@@ -33,26 +34,73 @@ def fill_order(form, email="ada@example.com"):
     form.get_by_label("count").fill("2")
 
 
-def test_a_key_is_asked_for_once_and_stays_in_the_tab(open_page, gateway):
-    page = open_page()
-    page.locator("#key-input").fill("wrong")
+def give(page, key):
+    page.get_by_role("button", name="Key: ").click()
+    page.locator("#key-input").fill(key)
     page.keyboard.press("Enter")
-    expect(page.locator("#key-problem")).to_have_text("The gateway does not know this key.")
-    page.locator("#key-input").fill(gateway.secrets["operator"])
-    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_without_a_key_there_is_no_page(chrome, gateway, path):
+    wrong = {"username": "anybody", "password": "wrong"}
+    with chrome.new_context() as stranger, pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):
+        stranger.new_page().goto(gateway.url + path)  # Chromium asks, and nobody answers
+    with chrome.new_context(http_credentials=wrong) as stranger:
+        page = stranger.new_page()
+        page.goto(gateway.url + path)
+        expect(page.get_by_text("There is no API key, or none that the gateway knows.")).to_be_visible()
+        assert page.locator("main, script, link").count() == 0
+
+
+def test_a_tab_may_have_another_key(open_page, gateway, busy):
+    page = open_page("sender")
+    give(page, gateway.secrets["operator"])
     expect(page.get_by_role("button", name="Key: operator")).to_be_visible()
+    page.locator(".queue").first.wait_for()
     page.reload()
     expect(page.get_by_role("button", name="Key: operator")).to_be_visible()
     assert page.evaluate("[sessionStorage.length, JSON.stringify(localStorage)]") == [1, "{}"]
-
-
-def test_a_key_that_is_given_back_shows_nothing_more(open_page, busy):
-    page = open_page("operator")
-    page.locator(".queue").first.wait_for()
-    page.get_by_role("button", name="Key: operator").click()
-    expect(page.get_by_role("dialog", name="Your API key")).to_be_visible()
-    assert page.evaluate("sessionStorage.length") == 0
+    give(page, gateway.secrets["sender"])
+    expect(page.get_by_role("button", name="Key: sender")).to_be_visible()
     expect(page.locator(".queue")).to_have_count(0)
+
+
+def test_a_wrong_key_is_given_up_for_the_browsers_own(open_page, gateway):
+    page = open_page("reader")
+    give(page, "wrong \N{EURO SIGN}")
+    expect(page.locator("#key-problem")).to_contain_text("There is no API key, or none that the gateway knows.")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Key: reader")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    page.get_by_role("button", name="Key: reader").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Another API key")).to_be_hidden()
+    expect(page.get_by_role("button", name="Key: reader")).to_be_visible()
+
+
+def test_a_key_that_is_taken_back_shows_nothing_new(open_page, gateway, busy):
+    page = open_page("former")
+    page.locator(".queue").first.wait_for()
+    file = Path(gateway.env["GATEWAY_KEYS_FILE"])
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if '"former"' not in line))
+    wait_for(lambda: httpx.get(f"{gateway.url}/key", headers=gateway.headers("former")).status_code == 401)
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("dialog", name="Another API key")).to_be_visible()
+    expect(page.locator("#live-text")).to_have_text("not connected")
+    page.locator("#key-input").fill(gateway.secrets["reader"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Key: reader")).to_be_visible()
+
+
+def test_operations_are_shown_and_tried_under_the_key(open_page, gateway, busy):
+    page = open_page("operator")
+    page.goto(f"{gateway.url}/docs")
+    send = page.locator("#operations-shop-orders_export")
+    send.locator(".opblock-summary-control").click()
+    send.get_by_role("button", name="Try it out").click()
+    send.locator("textarea").fill('{"rows": 1, "seconds": 0.05}')
+    send.get_by_role("button", name="Execute").click()
+    expect(send.locator(".live-responses-table .response-col_status").last).to_contain_text("202")
 
 
 def test_queues_say_how_full_they_are(page):
@@ -252,12 +300,8 @@ def test_a_key_that_may_only_send_can_send(open_page, busy):
     expect(page.locator("#jobs > li").first).to_contain_text("Your key may not read what becomes of it.")
 
 
-def test_everything_goes_by_keyboard(open_page, gateway, busy):
-    page = open_page()
-    page.keyboard.type(gateway.secrets["operator"])
-    page.keyboard.press("Enter")
-    page.locator(".queue").first.wait_for()
-    page.reload()
+def test_everything_goes_by_keyboard(open_page, busy):
+    page = open_page("operator")
     page.locator(".queue").first.wait_for()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -287,11 +331,10 @@ def test_everything_goes_by_keyboard(open_page, gateway, busy):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_theme_follows_the_system_or_the_switch(open_page, scheme):
-    page = open_page(color_scheme=scheme)
+    page = open_page("reader", color_scheme=scheme)
     colour = "getComputedStyle(document.body).color"
     own = page.evaluate(colour)
     other = {"light": "dark", "dark": "light"}[scheme]
-    page.evaluate("document.getElementById('key-dialog').close()")
     page.get_by_label("Theme").select_option(other)
     assert page.evaluate(colour) != own
     page.reload()

@@ -1,6 +1,7 @@
 """Nothing without a key, nothing beyond its scopes, nothing faster than its rate; every change is on record."""
 
 import asyncio
+import base64
 import json
 
 import httpx
@@ -21,8 +22,12 @@ PATHS = [
     ("DELETE", "/dead-letters/x"), ("GET", "/queues"), ("POST", "/queues/clerk/pause"),
     ("POST", "/queues/clerk/resume"), ("GET", "/workers"), ("GET", "/schedules"), ("POST", "/schedules/x/run"),
     ("GET", "/metrics"), ("POST", "/tickets"), ("GET", "/mcp"), ("GET", "/nothing"), ("GET", "/healthz/"),
-    ("POST", "/static"),
+    ("GET", "/"), ("GET", "/static/js/main.js"), ("GET", "/static/css/theme.css"), ("GET", "/static/icon.svg"),
+    ("POST", "/static"), ("GET", "/docs"), ("GET", "/docs/docs.js"), ("GET", "/docs/ui/swagger-ui.css"),
+    ("GET", "/docs/ui/swagger-ui-bundle.js"), ("GET", "/key"), ("GET", "/overview"), ("GET", "/overview/events"),
+    ("GET", "/healthz/x"),
 ]  # fmt: skip
+NAVIGATION = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}  # as a browser asks for a page
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -42,12 +47,26 @@ def test_without_a_key_nothing(stranger, method, path, headers):
     answer = stranger.request(method, path, headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json().keys() == {"title", "status", "detail"}
 
 
-@pytest.mark.parametrize("query", ["", "?ticket=wrong"])
-def test_no_socket_without_a_key(gateway, query):
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/js/main.js", "/catalog", "/nothing"])
+def test_a_browser_is_made_to_ask_for_the_key(gateway, stranger, path):
+    refused = stranger.get(path, headers=NAVIGATION)
+    assert (refused.status_code, refused.json()["title"]) == (401, "Unauthorized")
+    assert refused.headers["www-authenticate"].startswith('Basic realm="any user name, an API key as password"')
+    assert stranger.get(path, headers=NAVIGATION, auth=("anybody", "wrong")).status_code == 401
+    assert stranger.get(path, headers=NAVIGATION, auth=("anybody", gateway.secrets["reader"])).status_code != 401
+    assert stranger.post(path, headers=NAVIGATION).headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("query", "site"), [("", None), ("?ticket=wrong", None), ("", "same-origin")])
+def test_no_socket_without_a_key_or_by_password(gateway, query, site):
+    password = base64.b64encode(f"anybody:{gateway.secrets['all']}".encode()).decode()
+    headers = {"Authorization": f"Basic {password}", "Sec-Fetch-Site": site} if site else {}
+
     async def run():
-        async with connect(f"ws://127.0.0.1:{gateway.port}/jobs/x/events{query}"):
+        async with connect(f"ws://127.0.0.1:{gateway.port}/jobs/x/events{query}", additional_headers=headers):
             pass
 
     with pytest.raises(InvalidStatus) as refused:
@@ -61,15 +80,14 @@ def test_health_is_open(stranger):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/ui/swagger-ui-bundle.js", "/docs/ui/swagger-ui.css"])
-def test_the_page_of_operations_is_open_and_holds_no_data(stranger, path):
-    answer = stranger.get(path)
+def test_the_page_of_operations_trusts_only_its_own_scripts(as_, path):
+    answer = as_("reader").get(path)
     assert (answer.status_code, "script-src 'self'" in answer.headers["content-security-policy"]) == (200, True)
-    assert "app.tasks" not in answer.text
 
 
-def test_no_file_beside_the_page_is_served(stranger):
+def test_no_file_beside_the_page_is_served(everyone):
     for path in ("/docs/ui/redoc.standalone.js", "/docs/%2e%2e/main.py", "/docs/ui/..%2f..%2fkeys.py", "/docs/main.py"):
-        assert stranger.get(path).status_code in {404, 422}
+        assert everyone.get(path).status_code in {404, 422}
 
 
 @pytest.mark.parametrize("headers", ["bearer", "header", "basic"])
@@ -81,6 +99,32 @@ def test_three_ways_to_send_a_key(gateway, stranger, headers):
         "basic": {"auth": ("anybody", secret)},
     }
     assert stranger.get("/catalog", **ways[headers]).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/static/js/main.js", "/static/css/theme.css", "/static/icon.svg", "/docs"])
+def test_a_password_opens_the_pages(gateway, stranger, path):
+    assert stranger.get(path, auth=("anybody", gateway.secrets["reader"])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("site", "status"), [(None, 401), ("cross-site", 401), ("same-site", 401), ("none", 401), ("same-origin", 202)]
+)
+def test_a_password_that_a_browser_adds_is_of_no_use_to_other_sites(gateway, stranger, site, status):
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    answer = stranger.post(ORDER, json=GOOD, headers=headers, auth=("anybody", gateway.secrets["sender"]))
+    assert answer.status_code == status
+    assert status == 202 or "X-API-Key" in answer.json()["detail"]
+
+
+def test_a_key_that_a_page_sends_counts_more_than_the_password_that_the_browser_adds(gateway, stranger, everyone):
+    def own_id(**sent):
+        answer = stranger.get("/key", auth=("anybody", gateway.secrets["reader"]), **sent)
+        return answer.json().get("id", answer.status_code)
+
+    assert own_id() == "reader"
+    assert own_id(headers={"X-API-Key": gateway.secrets["sender"]}) == "sender"
+    assert own_id(headers={"X-API-Key": "wrong"}) == 401
+    assert own_id(params={"ticket": everyone.post("/tickets").json()["ticket"]}) == "all"
 
 
 @pytest.mark.parametrize(

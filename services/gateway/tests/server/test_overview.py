@@ -89,17 +89,17 @@ def test_a_key_knows_what_it_may_do(as_):
     }
 
 
-def test_the_page_and_its_files_are_open_and_trust_only_themselves(gateway):
-    page = httpx.get(gateway.url + "/")
+def test_the_page_and_its_files_trust_only_themselves(everyone):
+    page = everyone.get("/")
     policy = page.headers["content-security-policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
-    script = httpx.get(gateway.url + "/static/js/main.js")
+    script = everyone.get("/static/js/main.js")
     assert script.headers["content-type"].startswith(("text/javascript", "application/javascript"))
-    again = httpx.get(gateway.url + "/static/js/main.js", headers={"If-None-Match": script.headers["etag"]})
+    again = everyone.get("/static/js/main.js", headers={"If-None-Match": script.headers["etag"]})
     assert (page.status_code, again.status_code) == (200, 304)
 
 
 @pytest.mark.parametrize("path", ["/static/", "/static/..%2fmain.py", "/static/nothing.js"])
-def test_there_are_no_other_files(gateway, path):
-    assert httpx.get(gateway.url + path).status_code == 404
+def test_there_are_no_other_files(everyone, path):
+    assert everyone.get(path).status_code == 404

@@ -1,4 +1,4 @@
-// Asks the gateway, under the key of this tab.
+// Asks the gateway: under the tab's own key if there is one, else under the one that the browser has signed in with.
 
 import { follow } from "./events.js";
 
@@ -35,7 +35,8 @@ async function request(method, path, body, headers) {
 
 async function send(method, path, body, headers = {}, signal = undefined) {
   const type = body === undefined ? {} : { "Content-Type": "application/json" };
-  const init = { method, signal, headers: { ...type, ...headers, "X-API-Key": encodeKey() }, cache: "no-store" };
+  const { headers: own, credentials } = signIn();
+  const init = { method, signal, headers: { ...type, ...headers, ...own }, credentials, cache: "no-store" };
   if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
   let response;
   try {
@@ -60,5 +61,10 @@ async function problemOf(response) {
   return problem;
 }
 
-// A header takes no characters beyond Latin-1; such a text is no key, and must be refused as one.
-const encodeKey = () => (keyOfTab() ?? "").replace(/[^\x20-\x7e]/g, "?");
+// Without the browser's key beside the tab's: the browser would forget its own when the tab's is refused.
+function signIn() {
+  const key = keyOfTab();
+  if (!key) return { headers: {}, credentials: "same-origin" };
+  // A header takes no characters beyond Latin-1; such a text is no key, and must be refused as one.
+  return { headers: { "X-API-Key": key.replace(/[^\x20-\x7e]/g, "?") }, credentials: "omit" };
+}

@@ -1,38 +1,40 @@
-// Signing in: the key is asked for once, checked, and kept for this tab.
+// Signing in: by the key that the browser asked for, or by another one for this tab.
 
 import * as api from "./api.js";
 import { byId, setText } from "./dom.js";
 import { keyName, setRights } from "./rights.js";
+
+let signedIn = false;
 
 // Calls `begin` when there is a key that the gateway knows, and `end` when there is none any more.
 export function startSession(begin, end) {
   byId("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     api.setKey(byId("key-input").value.trim());
-    check(begin);
+    if (signedIn) location.reload(); // with nothing left of what the key before could see
+    else check(begin); // a page that the browser's key opens no more cannot be loaded anew
   });
-  byId("change-key").addEventListener("click", () => {
-    api.forgetKey();
-    location.reload(); // with nothing left of what the key could see
-  });
-  byId("key-dialog").addEventListener("cancel", (event) => event.preventDefault());
+  byId("change-key").addEventListener("click", () => askForKey(""));
+  byId("key-cancel").addEventListener("click", () => byId("key-dialog").close());
+  byId("key-dialog").addEventListener("close", () => signedIn || location.reload()); // under the browser's key
   api.onRefused((problem) => {
-    if (!api.keyOfTab()) return;
+    signedIn = false;
     api.forgetKey();
     end();
+    setText(byId("change-key"), "Key: none");
     askForKey(problem.message);
   });
-  if (api.keyOfTab()) check(begin);
-  else askForKey("");
+  check(begin);
 }
 
 async function check(begin) {
   try {
     setRights(await api.get("/key"));
   } catch (error) {
-    askForKey(error.status === 401 ? "The gateway does not know this key." : error.message);
+    if (error.status !== 401) askForKey(error.message);
     return;
   }
+  signedIn = true;
   byId("key-input").value = "";
   byId("key-dialog").close();
   setText(byId("change-key"), `Key: ${keyName()}`);
@@ -41,7 +43,6 @@ async function check(begin) {
 
 function askForKey(problem) {
   setText(byId("key-problem"), problem);
-  setText(byId("change-key"), "Key: none");
   if (!byId("key-dialog").open) byId("key-dialog").showModal();
   byId("key-input").focus();
 }
