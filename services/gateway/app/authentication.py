@@ -27,8 +27,8 @@ _HOW: Final = (
     "`X-API-Key: wk_...`; in a browser, sign in with any user name and the key as password."
 )
 _FOREIGN: Final = (
-    "A password is taken for a change only if the browser says that the gateway's own page asks for it, as browsers do "
-    "by HTTPS and on localhost. Send the key as `X-API-Key: wk_...`, as the dashboard does with the key of a tab."
+    "A password is taken for a change only if the browser says that the gateway's own page asks for it. Send the key "
+    "as `X-API-Key: wk_...`, as the dashboard does with the key of a tab."
 )
 _SIGN_IN: Final = 'Basic realm="any user name, an API key as password", charset="UTF-8"'  # a browser asks by itself
 _LOOKING: Final = frozenset({"GET", "HEAD"})
@@ -132,10 +132,18 @@ def _password(scope: Scope, headers: Headers) -> str | None:
 def _takes_password(scope: Scope, headers: Headers) -> bool:
     """A browser sends it by itself, also with the forms and the sockets of other sites: from those it is for looking.
 
-    What they get to look at, the browser does not show them. A page cannot set the header that says where it is from.
+    What they get to look at, the browser does not show them. A page cannot set the headers that say where it is from.
     """
     looks = scope.get("method") in _LOOKING  # a socket has no method
-    return looks or (scope["type"] == "http" and headers.get("sec-fetch-site") == "same-origin")
+    return looks or (scope["type"] == "http" and _from_own_page(headers))
+
+
+def _from_own_page(headers: Headers) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site:
+        return site == "same-origin"
+    # Browsers say that by HTTPS and on localhost only, but for a change always the origin.
+    return headers.get("origin", "").partition("://")[2] == headers.get("host", " ")
 
 
 def _unknown(scope: Scope) -> Json:

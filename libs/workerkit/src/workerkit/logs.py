@@ -1,13 +1,16 @@
 """Logging: one JSON object a line in containers, readable on a terminal, each line with its task's id."""
 
+import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from celery import signals
+from pydantic_core import PydanticSerializationError, to_json
 
 # Celery's own lines about tasks repeat ours, one of them with the result's value.
 _SILENT = {"celery.app.trace": logging.CRITICAL, "celery.worker.strategy": logging.WARNING}
@@ -69,7 +72,14 @@ def _configure_structlog(common: list[structlog.typing.Processor], *, readable: 
 def _render(*, readable: bool) -> list[structlog.typing.Processor]:
     if readable:
         return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_as_json, default=str)]
+
+
+def _as_json(event: Any, *, default: Callable[[Any], str]) -> str:
+    try:
+        return to_json(event, fallback=default, inf_nan_mode="constants").decode()  # a third of the time of json
+    except (PydanticSerializationError, UnicodeDecodeError):  # a text that is no UTF-8, an object that holds itself
+        return json.dumps(event, default=default)
 
 
 def _install_handler(common: list[structlog.typing.Processor], *, readable: bool, level: str) -> None:

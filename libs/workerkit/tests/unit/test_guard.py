@@ -5,6 +5,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -98,3 +99,16 @@ def test_a_message_is_described_as_far_as_it_can_be_read() -> None:
     assert (readable.id, readable.task) == ("id-1", "app.tasks.demo.mark")
     junk = letter_of(b"junk", "failed", "why")
     assert (junk.id, junk.task) == (hashlib.sha1(b"junk").hexdigest(), None)  # noqa: S324
+
+
+def test_every_value_is_read_as_json_reads_it() -> None:
+    values = '[1e400, -0.0, 0.1, -Infinity, 12345678901234567890123, "\\ud800", "\\u00e9", {"a": 1, "a": 2}, "\x7f"]'
+    message = {**good(), "body": base64.b64encode(f"[{values}, {{}}, {{}}]".encode()).decode()}
+    assert repr(content(read(json.dumps(message).encode()))[0]) == repr(json.loads(values))
+
+
+@pytest.mark.parametrize("key", ["__type__", "\\u005f_type__"])
+def test_a_date_of_celerys_is_a_date(key: str) -> None:
+    body = f'[[{{"{key}": "datetime", "__value__": "2026-11-22T10:00:00+00:00"}}], {{}}, {{}}]'
+    message = {**good(), "body": base64.b64encode(body.encode()).decode()}
+    assert content(read(json.dumps(message).encode()))[0] == [datetime(2026, 11, 22, 10, tzinfo=UTC)]

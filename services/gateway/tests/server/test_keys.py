@@ -107,10 +107,16 @@ def test_a_password_opens_the_pages(gateway, stranger, path):
 
 
 @pytest.mark.parametrize(
-    ("site", "status"), [(None, 401), ("cross-site", 401), ("same-site", 401), ("none", 401), ("same-origin", 202)]
-)
-def test_a_password_that_a_browser_adds_is_of_no_use_to_other_sites(gateway, stranger, site, status):
-    headers = {"Sec-Fetch-Site": site} if site else {}
+    ("site", "origin", "status"),
+    [
+        (None, None, 401), ("cross-site", None, 401), ("same-site", None, 401), ("none", None, 401),
+        ("same-origin", None, 202), (None, "http://{}", 202), (None, "http://{}.example", 401), (None, "null", 401),
+        (None, "{}", 401), ("cross-site", "http://{}", 401),
+    ],
+)  # fmt: skip
+def test_a_password_that_a_browser_adds_is_of_no_use_to_other_sites(gateway, stranger, site, origin, status):
+    said = {"Sec-Fetch-Site": site, "Origin": origin and origin.format(f"127.0.0.1:{gateway.port}")}
+    headers = {name: value for name, value in said.items() if value}
     answer = stranger.post(ORDER, json=GOOD, headers=headers, auth=("anybody", gateway.secrets["sender"]))
     assert answer.status_code == status
     assert status == 202 or "X-API-Key" in answer.json()["detail"]

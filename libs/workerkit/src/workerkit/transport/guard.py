@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kombu.utils.json import object_hook
+from pydantic_core import from_json
 
 from workerkit.transport.fields import (
     EMBED,
@@ -68,7 +69,7 @@ def _read(raw: bytes) -> dict[str, Any]:
     _check(properties, PROPERTIES, "properties.")
     packed = "compression" in headers or properties.get("body_encoding") != "base64"
     body = _unpacked(_body(message.get("body"), properties), headers)
-    content = _json(body, "the body", _CELERY_JSON.decode)
+    content = _body_json(body)
     if "task" in headers:
         _check_protocol_2(headers, content)
     else:
@@ -90,7 +91,7 @@ def content(message: Mapping[str, Any]) -> Any:
     """
     headers = dict(_object(message.get("headers", {}), "headers"))
     properties = _object(message.get("properties", {}), "properties")
-    return _json(_unpacked(_body(message.get("body"), properties), headers), "the body", _CELERY_JSON.decode)
+    return _body_json(_unpacked(_body(message.get("body"), properties), headers))
 
 
 def start_time(message: Mapping[str, Any]) -> float | None:
@@ -100,9 +101,15 @@ def start_time(message: Mapping[str, Any]) -> float | None:
     return timestamp(eta) if eta else None
 
 
-def _json(raw: bytes, what: str, parse: Callable[[Any], Any] = json.loads) -> Any:
+def _body_json(raw: bytes) -> Any:
+    # Celery writes dates and the like as objects with this key, of which a letter may be escaped.
+    typed = b"__type__" in raw or b"\\u" in raw
+    return _json(raw, "the body", _CELERY_JSON.decode) if typed else _json(raw, "the body")
+
+
+def _json(raw: bytes, what: str, parse: Callable[[str], Any] | None = None) -> Any:
     try:
-        value = parse(raw.decode("utf-8"))
+        value = _parsed(raw) if parse is None else parse(raw.decode("utf-8"))
     except RecursionError:
         raise Unreadable(f"{what} is nested too deeply") from None
     except Exception as error:  # noqa: BLE001  - kombu's reader calls constructors of dates and the like with whatever it finds
@@ -110,6 +117,13 @@ def _json(raw: bytes, what: str, parse: Callable[[Any], Any] = json.loads) -> An
     if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _deeper_than(value, _DEEPEST):
         raise Unreadable(f"{what} is nested deeper than {_DEEPEST} levels")
     return value
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return from_json(raw)  # a quarter of the time, and the same values
+    except ValueError:  # it takes less: no half of a surrogate pair, for one
+        return json.loads(raw.decode("utf-8"))
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
