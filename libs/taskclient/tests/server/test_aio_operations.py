@@ -24,7 +24,11 @@ def worker(module_valkey, tmp_path_factory):
     """A worker of the queue `demo` with an entry for beat."""
     source, folder = ROOT / "libs/workerkit/tests/server/demo", tmp_path_factory.mktemp("worker")
     settings = {"DEMO_SCHEDULE": json.dumps({"hourly": 3600})}
-    with WorkerProcess(module_valkey, source, "demo_app", folder=folder, settings=settings) as process:
+    with (
+        WorkerProcess(module_valkey, source, "demo_app", folder=folder, settings=settings) as process,
+        TaskClient(module_valkey.url) as client,
+    ):
+        wait_for(lambda: client.workers("demo") and client.queues("demo") and client.schedules("demo"))
         yield process
 
 
@@ -89,7 +93,7 @@ def test_schedules(use, worker):
         with pytest.raises(UnknownSchedule):
             await client.run_schedule("demo:daily")
         task = await client.run_schedule(entry.name)
-        assert await task.result(30) is None
+        assert await task.result(60) is None
         return task.name
 
     assert use(operate) == MARK
@@ -104,7 +108,8 @@ def test_cancel_and_watch(use, worker):
         seen = [event async for event in client.watch(task.id, 30)]
         assert (seen[-1].status, seen[-1].finished, seen[-1].id) == ("REVOKED", True, task.id)
         assert not any(event.finished for event in seen[:-1])
-        assert await client.cancel((await client.send(MARK, name="later", countdown=60)).id) == "waiting"
+        await client.pause("demo")
+        assert await client.cancel((await client.send(MARK, name="never")).id) == "waiting"
 
     use(operate)
 
@@ -214,7 +219,7 @@ def test_a_replayed_task_is_pending_until_its_worker_runs_it_again(use):
         task = await client.send(FAIL, name="again", kind="permanent")
         await until(lambda: counted(client.dead_letters(), 1))
         with pytest.raises(TaskFailed, match="permanent failure"):
-            await task.result(30)
+            await task.result(60)
         await client.pause("demo")
         await client.dead_letters().replay(task.id)
         assert await task.status() == "PENDING"
