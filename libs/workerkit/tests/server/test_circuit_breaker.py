@@ -208,14 +208,15 @@ def test_while_the_probe_runs_nobody_else_gets_through(current):
 def test_of_many_threads_one_is_the_probe(current):
     fail(3, reset_seconds=0.1)
     time.sleep(0.2)
-    ready = threading.Barrier(20)
+    ready, spared = threading.Barrier(20), threading.Semaphore(0)
 
     def probe(_):
         ready.wait()
         try:
             with circuit_breaker("remote", reset_seconds=0.1):
-                time.sleep(0.5)
+                assert all(spared.acquire(timeout=60) for _ in range(19))  # it takes until all others have tried
         except CircuitOpen:
+            spared.release()
             return "spared"
         return "probe"
 

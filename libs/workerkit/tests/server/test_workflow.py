@@ -129,7 +129,7 @@ def milled(field):
 def test_a_caller_chains_tasks_of_services_that_do_not_know_each_other(farm, client):
     handle = client.chain(*milled("north"), immutable("app.tasks.mill.bake", loaves=2), step("app.tasks.farm.tell"))
     assert handle.result(60) == "2 earned"
-    assert [one.result() for one in handle.steps[:2]] == [{"from": "north"}, "flour from north"]
+    assert [one.result(60) for one in handle.steps[:2]] == [{"from": "north"}, "flour from north"]
 
 
 def test_a_chord_hands_on_the_results_of_its_branches(farm, client):

@@ -126,4 +126,4 @@ def test_at_its_soft_limit_a_task_ends_the_conversation_and_the_retry_sends_the_
     start(CELERYCONFIG_TASK_SOFT_TIME_LIMIT="1")
     receipt = client.send_payload(SEND, MAIL).result(60)
     assert message_ids(mailbox) == [receipt["message_id"]]
-    wait_for(lambda: mailbox.quits == 2)
+    wait_for(lambda: mailbox.quits >= 2)  # one for each attempt
