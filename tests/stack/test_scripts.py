@@ -79,7 +79,7 @@ def test_the_demo_can_be_interrupted_and_leaves_nothing_running(start, moment, h
 
 
 def is_parent(process):
-    return process.parent().name() != process.name()
+    return process.parent().cmdline() != process.cmdline()
 
 
 def test_dev_restarts_what_died_and_what_changed_and_stops_on_ctrl_c(start):
