@@ -8,11 +8,12 @@ from typing import Any
 
 import structlog
 from redis.connection import Connection
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from workerkit import result_backend
 from workerkit.async_tasks import greenlets
 from workerkit.async_tasks.links import LoopLink
+from workerkit.result_backend import STORE, STORE_SHA
 
 log = structlog.get_logger("worker")
 _AT_ONCE = 200
@@ -28,10 +29,7 @@ def install(app: Any) -> None:
     vars(app._local).pop("backend", None)
 
 
-_Backend: Any = result_backend.ResultBackend  # the stubs leave out the parts that are not public
-
-
-class ResultBackend(_Backend):  # type: ignore[misc]
+class ResultBackend(result_backend.ResultBackend):
     """Reads and writes a task's result in company; a task's message is acknowledged after that, as ever."""
 
     _batch: "Batch | None" = None
@@ -49,6 +47,15 @@ class ResultBackend(_Backend):  # type: ignore[misc]
         seconds = self.expires if expires is None else expires
         rest = ("EX", int(seconds)) if seconds else ()
         return self._ask(("SET", key, value, *rest), ("PUBLISH", key, value))
+
+    def _store(self, key: bytes, value: str, seconds: int) -> None:
+        if not greenlets.may_wait():
+            super()._store(key, value, seconds)
+            return
+        try:
+            self._ask(("EVALSHA", STORE_SHA, 1, key, value, seconds))
+        except NoScriptError:
+            self._ask(("EVAL", STORE, 1, key, value, seconds))
 
     def _ask(self, *commands: Command) -> list[Any]:
         if self._batch is None:

@@ -146,7 +146,9 @@ class Keeper:
                 holder.give_back(self._open())
                 self.kick()
             elif holder.undecided and time.monotonic() - holder.stepped_at > _BUSY_SECONDS:
-                holder.step(self._open(), [], 0)
+                link = self._open()
+                link.command("PING")  # while Redis is silent, nobody is to wait for the holder's lock
+                holder.step(link, [], 0)
         except (RedisError, OSError):
             self._rest_until = time.monotonic() + _REST_SECONDS
             self._close()
