@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 from taskclient.errors import (
     BatchInterrupted,
@@ -13,6 +12,7 @@ from taskclient.errors import (
     PayloadRefused,
     PayloadTooLarge,
 )
+from taskclient.ids import new_id
 from taskclient.message import Template
 
 
@@ -30,7 +30,7 @@ def build_batch(
         ValueError: another number of ids or keys than of payloads, the same id twice, or a wrong idempotency key.
     """
     listed = list(payloads)
-    ids = [str(uuid4()) for _ in listed] if task_ids is None else list(task_ids)
+    ids = [new_id() for _ in listed] if task_ids is None else list(task_ids)
     if len(ids) != len(listed) or len(set(ids)) != len(ids):
         raise ValueError(f"{len(ids)} task ids, {len(set(ids))} of them different, for {len(listed)} payloads.")
     keys = [None] * len(listed) if idempotency_keys is None else list(idempotency_keys)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from taskclient.contracts import Known
+from taskclient.ids import new_id
 from taskclient.message import build_message
 from taskclient.schedule import end_time, start_time
 
@@ -38,7 +38,7 @@ def build_call(
     Everything else, and the errors, are those of `TaskClient.send_payload`.
     """
     starts, ends = start_time(eta, countdown), end_time(expires)
-    queue, task_id = queue or known.queue, task_id or str(uuid4())
+    queue, task_id = queue or known.queue, task_id or new_id()
     message = build_message(
         name,
         payload,

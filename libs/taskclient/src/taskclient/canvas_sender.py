@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from uuid import uuid4
 
 from taskclient.canvas import Canvas, Stage, Step, canvas, group
 from taskclient.canvas_check import Find, check_canvas
 from taskclient.canvas_handle import WorkflowHandle
 from taskclient.canvas_messages import Outgoing, outgoing
 from taskclient.errors import BatchInterrupted, BrokerUnavailable
+from taskclient.ids import new_id
 
 
 def prepare(
@@ -21,7 +21,7 @@ def prepare(
         PayloadTooLarge: all steps together are too large for a message.
         ValueError: there is no step, or a group follows a group.
     """
-    made = canvas(stages, run_id or str(uuid4()))
+    made = canvas(stages, run_id or new_id())
     known = check_canvas(made, find, joints=check_joints)
     return made, outgoing(made, known, correlation_id)
 

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
+from taskclient.ids import new_id
 from taskclient.payload import encode_payload
 
 if TYPE_CHECKING:
@@ -112,27 +113,31 @@ class Template:
         if self._contract is not None:
             self._contract.check(encoded)
         body = b"[[]," + encoded + b"," + embed + b"]"
-        headers = {
-            "id": task_id,
-            "root_id": task_id,
-            "origin": f"taskclient{os.getpid()}@{_HOST}",
-            "kwargsrepr": redacted(payload),
-            CORRELATION_HEADER: correlation_id or task_id,
-            **_idempotency(idempotency_key),
-            **waits_since(self._eta),
-        }
+        # Texts one by one: that takes half the time of a dictionary and its JSON.
+        own_id = quoted(task_id)
+        correlation = quoted(correlation_id) if correlation_id else own_id
+        more = {**_idempotency(idempotency_key), **waits_since(self._eta)}
+        headers = (
+            f'"id": {own_id}, "root_id": {own_id}, "origin": {_origin(os.getpid())}, '
+            f'"kwargsrepr": {quoted(redacted(payload))}, "{CORRELATION_HEADER}": {correlation}, {json.dumps(more)[1:]}'
+        )
         # Celery's own use of the word correlation; ours is the header.
-        properties = {"correlation_id": task_id, "delivery_tag": str(uuid4())}
+        properties = f'"correlation_id": {own_id}, "delivery_tag": "{new_id()}"}}'
         parts = (
             b'{"body": "',
             base64.b64encode(body),
             self._head,
-            json.dumps(headers)[1:].encode(),
+            headers.encode(),
             self._properties,
-            json.dumps(properties)[1:].encode(),
+            properties.encode(),
             b"}",
         )
         return b"".join(parts)
+
+
+@lru_cache(maxsize=1)
+def _origin(pid: int) -> str:
+    return quoted(f"taskclient{pid}@{_HOST}")
 
 
 @lru_cache(maxsize=1024)
