@@ -223,7 +223,7 @@ def test_a_database_that_comes_a_little_later(valkey: Valkey, own_postgres: Post
 def test_the_drain_time_is_a_setting(valkey: Valkey, start: Start) -> None:
     worker = start(valkey, TASK_DRAIN_SECONDS="1")
     worker.wait_ready()
-    assert '"drain_seconds": 1.0, "longest_time_limit": 300' in worker.log.read_text()
+    assert '"drain_seconds":1.0,"longest_time_limit":300' in worker.log.read_text()
     with TaskClient(valkey.url) as client, valkey.client() as redis:
         client.send("app.tasks.starter.work", seconds=100)
         wait_for(lambda: worker.trace("work") == ["start"])
