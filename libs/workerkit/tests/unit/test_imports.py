@@ -1,4 +1,4 @@
-"""What the start of a worker loads: no shell, no plugin of Celery's command, nothing that few workers need."""
+"""What must be importable without Celery stays so; and a worker's start loads nothing that few workers need."""
 
 import json
 import subprocess
@@ -26,3 +26,20 @@ def test_a_worker_loads_what_it_is_made_of(loaded):
 def loaded():
     done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True)
     return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "workerkit.errors",
+        "workerkit.health",
+        "workerkit.settings",
+        "workerkit.contract",
+        "workerkit.once",
+        "workerkit.outbox",
+    ],
+)
+def test_no_celery(module):
+    code = f"import sys, {module}; print('celery' in sys.modules, 'kombu' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
