@@ -1,7 +1,6 @@
 """The app factory: one call makes a service's Celery application."""
 
 import atexit
-import gc
 import importlib.util
 import os
 import pkgutil
@@ -17,7 +16,7 @@ from celery.worker import state
 from kombu import Queue
 
 from taskclient.urls import is_amqp
-from workerkit import amqp, bootsteps, celery_settings, drain, failures, logs, task_logs
+from workerkit import amqp, bootsteps, celery_settings, drain, failures, logs, memory, task_logs
 from workerkit.catalog import Catalog
 from workerkit.defaults import DEFAULTS
 from workerkit.health import path as health_path
@@ -129,12 +128,6 @@ def _modules(package: str) -> tuple[str, ...]:
     return tuple(f"{package}.{module.name}" for module in pkgutil.iter_modules(paths)) if paths else ()
 
 
-def share_memory(**_: Any) -> None:
-    """Leave all that there is now to no collector, here or in children: it would copy the pages that it looks at."""
-    gc.collect()
-    gc.freeze()
-
-
 def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> None:
     health = Health(health_path())
     draining = drain.Drain(settings.task_drain_seconds, health)
@@ -157,4 +150,4 @@ def _add_steps(app: "Celery[Any]", service: str, settings: WorkerSettings) -> No
             instance.hostname = f"{service}@{host}"
 
     signals.celeryd_init.connect(on_worker_start, weak=False, dispatch_uid="workerkit.app")
-    signals.worker_before_create_process.connect(share_memory, dispatch_uid="workerkit.app")
+    signals.worker_before_create_process.connect(memory.share, dispatch_uid="workerkit.app")

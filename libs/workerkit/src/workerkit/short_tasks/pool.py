@@ -6,7 +6,6 @@ Celery's worker, which runs nothing: its `TaskConsumer` tells the children what 
 keeps the time limits and settles the `Estate` of a child that has died. `Remote` has remote control see what they do.
 """
 
-import gc
 import os
 import socket
 import time
@@ -18,6 +17,7 @@ from celery.concurrency import prefork
 from celery.concurrency.base import BasePool
 from celery.worker import state
 
+from workerkit import memory
 from workerkit.short_tasks import address, consumer, plan
 from workerkit.short_tasks.child import Child
 from workerkit.short_tasks.estate import REVOKED
@@ -68,8 +68,7 @@ class TaskPool(prefork.TaskPool):
         self._table.events = bool(self.app.conf.worker_send_task_events)  # until the worker's own dispatcher says more
         events = Events(self.app, self._hostname, os.getpid(), lambda: self._table.events)
         self._supervisor = Supervisor(self.app, self._hostname, self._table, events, self._on_change)
-        gc.collect()
-        gc.freeze()  # the children's collector would copy all these pages
+        memory.share()
         self._fork_missing()
         self._supervisor.start()
 
