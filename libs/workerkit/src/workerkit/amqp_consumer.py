@@ -19,7 +19,8 @@ from workerkit.transport import guard
 log = structlog.get_logger("worker")
 _EARLY_SECONDS = 1.0  # a start that is nearer is waited for here
 _MOST_DIGITS = 3
-_CeleryBlueprint: Any = CeleryConsumer.Blueprint
+_CeleryConsumer: Any = CeleryConsumer
+_CeleryBlueprint: Any = _CeleryConsumer.Blueprint
 _CONDEMNED = "it was delivered too often: whoever ran it died each time"
 
 
@@ -39,6 +40,8 @@ class Consumer(WorkerConsumer):
         default_steps: ClassVar[list[str]] = [
             step for step in _CeleryBlueprint.default_steps if "delayed_delivery" not in step
         ]
+
+    call_soon_ack = _CeleryConsumer.call_soon_ack  # a frame for RabbitMQ, which only the loop's thread may write
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._redelivery = Redelivery()

@@ -58,6 +58,7 @@ DEFAULTS: dict[str, Any] = {
         "health_check_interval": 10,
     },
     # The worker process.
+    "worker_pool": "workerkit.prefork:TaskPool",  # Celery's processes, which get a task a turn of the loop sooner
     "worker_concurrency": "auto",  # the container's CPU limit, not the machine's cores
     "worker_coroutines": 100,  # of each process of the pool for coroutines; no other pool asks for it
     "worker_max_tasks_per_child": 10_000,  # a slow leak ends with the process

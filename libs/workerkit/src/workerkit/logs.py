@@ -12,6 +12,8 @@ import structlog
 from celery import signals
 from pydantic_core import PydanticSerializationError, to_json
 
+from workerkit.log_context import add_task
+
 # Celery's own lines about tasks repeat ours, one of them with the result's value.
 _SILENT = {"celery.app.trace": logging.CRITICAL, "celery.worker.strategy": logging.WARNING}
 
@@ -42,8 +44,9 @@ def configure(service: str, *, level: str, fmt: str) -> None:
         event["service"] = service
         return event
 
-    common: list[structlog.typing.Processor] = [
+    common: list[Any] = [  # structlog's processors
         structlog.contextvars.merge_contextvars,
+        add_task,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

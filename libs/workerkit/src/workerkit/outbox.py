@@ -46,6 +46,7 @@ from taskclient.errors import BrokerUnavailable, QueueFull, TaskClientError
 from taskclient.message import build_message
 from taskclient.names import queue_of
 from taskclient.payload import encode_payload
+from workerkit import log_context
 
 log = structlog.get_logger("outbox")
 Sessions = Callable[[], AbstractContextManager[Session]]
@@ -134,7 +135,7 @@ def enqueue_after_commit(
         TaskClientError, ValueError: as `TaskClient.send_payload`, but for what Redis says; nothing is enqueued.
     """
     queue, task_id, whole = queue or queue_of(name), uuid4(), {**(payload or {}), **fields}
-    correlation_id = correlation_id or structlog.contextvars.get_contextvars().get("correlation_id")
+    correlation_id = correlation_id or log_context.correlation_id()
     # Built to find out now what would be wrong with it later.
     build_message(name, whole, queue=queue, task_id=str(task_id), idempotency_key=idempotency_key)
     row = {"id": task_id, "name": name, "payload": json.loads(encode_payload(name, whole)), "queue": queue}

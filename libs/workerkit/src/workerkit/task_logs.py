@@ -11,10 +11,10 @@ from celery import Task, signals
 from celery.utils.dispatch import Signal
 
 from taskclient.message import CORRELATION_HEADER, redacted
+from workerkit import log_context
 
 log = structlog.get_logger("task")
 _started = ContextVar("started", default=0.0)
-_CONTEXT = ("task_id", "task", "attempt", "correlation_id")
 
 
 def connect(*, arguments: bool, sample: float) -> None:
@@ -28,11 +28,13 @@ def connect(*, arguments: bool, sample: float) -> None:
     def bind(task: Task[..., Any], task_id: str, args: Any, kwargs: Any, **_: Any) -> None:
         request = task.request
         _started.set(time.perf_counter())
-        structlog.contextvars.bind_contextvars(
-            task_id=task_id,
-            task=task.name,
-            attempt=(request.retries or 0) + 1,
-            correlation_id=(request.headers or {}).get(CORRELATION_HEADER) or task_id,
+        log_context.enter(
+            {
+                "task_id": task_id,
+                "task": task.name,
+                "attempt": (request.retries or 0) + 1,
+                "correlation_id": (request.headers or {}).get(CORRELATION_HEADER) or task_id,
+            }
         )
         if arguments:
             log.info("task started", args=args, kwargs=kwargs)
@@ -60,14 +62,13 @@ def _failed(exception: BaseException, **_: Any) -> None:
 
 
 def _unbind(**_: Any) -> None:
-    structlog.contextvars.unbind_contextvars(*_CONTEXT)
+    log_context.leave()
 
 
 def _stamp(headers: dict[str, Any], body: Any, **_: Any) -> None:
     """Hand the correlation id on to a task that this task sends, and keep its arguments out of the events."""
-    context = structlog.contextvars.get_contextvars()
     if CORRELATION_HEADER not in headers:
-        headers[CORRELATION_HEADER] = context.get("correlation_id") or headers.get("id")
+        headers[CORRELATION_HEADER] = log_context.correlation_id() or headers.get("id")
     if isinstance(body, tuple):
         args, kwargs = body[0], body[1]
         headers["argsrepr"] = f"({len(args)} hidden)" if args else "()"

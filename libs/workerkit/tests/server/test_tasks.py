@@ -1,6 +1,7 @@
 """Tasks on a real worker: contracts over the wire, what is retried, what the log says."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,23 @@ def test_a_model_and_plain_parameters_make_the_round_trip(worker, client):
 def test_plain_celery_calls_by_name(worker, plain):
     handle = plain.send_task("app.tasks.demo.place", kwargs={"order": {"number": 1}, "day": "x"}, queue="demo")
     assert handle.get(timeout=10) == {"number": 2, "tags": ["x"]}
+
+
+def test_events_are_made_for_those_who_listen(worker, client, plain):
+    """While nobody does, they are left out; who comes gets them from the worker's next heartbeat on."""
+    assert client.send("app.tasks.demo.place", order={"number": 1}, day="x").result(60)
+    seen = []
+    with plain.connection_for_read() as connection:
+        receiver = plain.events.Receiver(connection, handlers={"*": lambda event: seen.append(event["type"])})
+        with receiver.consumer_context() as (listening, _, _):
+
+            def heard():
+                client.send("app.tasks.demo.place", order={"number": 1}, day="x").result(60)
+                with suppress(TimeoutError):
+                    listening.drain_events(timeout=0.5)
+                return {"worker-heartbeat", "task-received", "task-started", "task-succeeded"} <= set(seen)
+
+            wait_for(heard)
 
 
 def test_a_bad_payload_names_every_field_and_is_not_retried(worker, client):

@@ -7,12 +7,15 @@ import kombu
 import pytest
 from celery import Celery, _state
 from celery.app import backends
+from celery.app.task import Context
 from celery.backends.redis import RedisBackend
 from celery.concurrency.asynpool import AsynPool
+from celery.events.dispatcher import EventDispatcher
 from celery.utils import threads
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.request import Request
+from kombu.message import Message
 from kombu.transport import redis, virtual
 from redis.connection import AbstractConnection
 
@@ -20,6 +23,9 @@ PARTS = {
     redis.MultiChannelPoller: ["on_readable", "handle_event", "fds", "eventflags", "on_poll_start"],
     redis.Channel: [
         "_basic_cancel",
+        "_get_publish_topics",
+        "_put_fanout",
+        "_update_queue_cycle",
         "_connparams",
         "_create_client",
         "_disconnect_pools",
@@ -31,7 +37,14 @@ PARTS = {
     ],
     redis.Transport: ["register_with_event_loop"],
     virtual.QoS: ["append", "ack", "can_consume", "reject", "restore_unacked", "restore_unacked_once"],
-    Consumer: ["_flush_events", "on_close", "on_decode_error", "on_invalid_task", "on_send_event_buffered"],
+    Consumer: [
+        "_flush_events",
+        "call_soon_ack",
+        "on_close",
+        "on_decode_error",
+        "on_invalid_task",
+        "on_send_event_buffered",
+    ],
     Request: ["_announce_revoked", "on_failure", "on_timeout", "message", "request_dict"],
     RedisBackend: ["_MAX_STR_VALUE_SIZE", "exception_safe_to_retry"],
     _state: ["_task_stack"],
@@ -64,7 +77,26 @@ def test_the_parts_are_there(owner: type, name: str) -> None:
         (AbstractConnection.disconnect, ["conn_sock = self._sock", "self.pid"]),
         (AsynPool.__init__, ["_fileno_to_outq"]),
         (AsynPool.register_with_event_loop, ["self.handle_result_event"]),
-        (AsynPool._create_write_handlers, ["job._write_to = proc"]),
+        (
+            AsynPool._create_write_handlers,
+            [
+                "job._write_to = proc",
+                "self._quick_put = send_job",
+                "hub.consolidate_callback = schedule_writes",
+                "self.on_poll_start = on_poll_start",
+                "mark_worker_as_busy(ready_fd)",
+            ],
+        ),
+        (redis.Channel._update_queue_cycle, ["self.active_queues"]),
+        (redis.Channel._put_fanout, ["_publish_batch", "client.publish(topic, payload)"]),
+        (virtual.Message.__init__, ["payload.get('body')", "properties.get('body_encoding')"]),
+        (Message.payload.fget, ["self._decoded_cache if self._decoded_cache"]),
+        (EventDispatcher.send, ["self._publish(", "self.flush()"]),
+        (Context.__init__, ["if self.headers is None"]),
+        (
+            Context._get_custom_headers,
+            ["{*Context.__dict__.keys(), 'lang', 'task', 'argsrepr',"],
+        ),
         (Consumer.on_close, ["reserved_requests", "active_requests", "scheduled_requests", "clear_pending"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from celery.app.task import Context
 from celery.worker import strategy
 
 from taskclient.letters import FAILED
@@ -10,6 +11,9 @@ from workerkit.transport.channel import Channel
 from workerkit.transport.holder import Held, Holder
 
 _strategy: Any = strategy  # the stubs leave out the parts that are not public
+# What Celery's request knows by itself; all else in a message is its sender's own headers. As `Context` has it, which
+# takes a new copy of all these names for each task.
+_KNOWN = {*vars(Context), "lang", "task", "argsrepr", "kwargsrepr", "compression"}
 
 
 class _Books:
@@ -46,7 +50,7 @@ class Delivered:
 
     def __init__(self, channel: HeldChannel, tag: str, held: Held) -> None:
         message = guard.read(held.raw)
-        content = guard.content(message)
+        content = message["content"]
         self.due = guard.start_time(message)
         self.channel, self.delivery_tag = channel, tag
         self.headers: dict[str, Any] = message["headers"]
@@ -75,7 +79,7 @@ class Delivered:
         """What the tracer is given beside the arguments: the same as `Request` would, which costs more to make."""
         properties, info = self.properties, self.delivery_info
         args, kwargs, embed = self.body
-        return {
+        known = {
             **self.headers,
             "properties": properties,
             "reply_to": properties.get("reply_to"),
@@ -92,6 +96,10 @@ class Delivered:
             "is_eager": False,
             **(embed or {}),
         }
+        own = known.keys() - _KNOWN
+        if own and known.get("headers") is None:
+            known["headers"] = {name: known[name] for name in own}
+        return known
 
     def _ack(self, *_: Any) -> None:
         self.channel.books.holder.ack(self.delivery_tag)

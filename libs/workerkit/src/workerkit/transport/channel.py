@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 import structlog
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+from kombu.utils.json import dumps
 from redis.exceptions import RedisError
 
 from workerkit.transport import registry
@@ -21,6 +22,15 @@ CLAIM = "CLAIM"  # beside kombu's BRPOP and LISTEN: what to do when a descriptor
 
 
 _Channel: Any = redis.Channel  # the stubs leave out the parts that are not public
+_Message: Any = virtual.Message
+
+
+class Message(_Message):  # type: ignore[misc]
+    """A message that the guard has read; Celery looks into its body, and would decode it again."""
+
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **options: Any) -> None:
+        super().__init__(payload, channel, **options)
+        self._decoded_cache = payload.get("content")  # what comes by BRPOP or broadcast has none
 
 
 class Channel(_Channel):  # type: ignore[misc]
@@ -30,8 +40,10 @@ class Channel(_Channel):  # type: ignore[misc]
     """
 
     QoS = QoS
+    Message = Message
     feeder: Feeder | None = None
     holder: Holder | None = None
+    heard: int | None = None  # how many got the last broadcast
     service = "worker"
     lease = 15.0
     delivery_limit = 3
@@ -41,13 +53,16 @@ class Channel(_Channel):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._claimed_queues: list[str] = []
+        self._popped: list[str] | None = None  # what is consumed without being claimed; None: to be found out
         self._plain: Any = None
         super().__init__(*args, **kwargs)
 
     @property
     def active_queues(self) -> list[str]:
-        """The queues that kombu itself may pop from."""
-        return [queue for queue in super().active_queues if queue not in self._claimed_queues]
+        """The queues that kombu itself may pop from; asked for in each turn of the loop."""
+        if self._popped is None:
+            self._popped = [queue for queue in super().active_queues if queue not in self._claimed_queues]
+        return self._popped
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
         """Consume; with acknowledgements by claiming."""
@@ -72,6 +87,10 @@ class Channel(_Channel):  # type: ignore[misc]
                 self.feeder.queues = list(self._claimed_queues)
                 self.feeder.kick()
         return super()._basic_cancel(consumer_tag)
+
+    def _update_queue_cycle(self) -> None:
+        self._popped = None  # called whenever a consumer has begun or was cancelled
+        super()._update_queue_cycle()
 
     def _start_feeder(self) -> None:
         connect = partial(Link, *self._link_arguments())
@@ -135,6 +154,14 @@ class Channel(_Channel):  # type: ignore[misc]
         except Exception:  # anybody may publish: junk on the channel of remote control must not end the worker
             log.exception("a broadcast could not be taken")
             return None
+
+    def _put_fanout(self, exchange: str, message: Any, routing_key: str, **options: Any) -> None:
+        if options.get("_publish_batch") is not None:
+            super()._put_fanout(exchange, message, routing_key, **options)
+            return
+        topics, text = self._get_publish_topics(exchange, routing_key), dumps(message)
+        with self.conn_or_acquire() as client:
+            self.heard = sum(client.publish(topic, text) for topic in topics)
 
     def _pump(self) -> bool:
         assert self.feeder is not None  # noqa: S101

@@ -161,6 +161,7 @@ _PROTOCOL_1: Checks = {
 }
 HEADERS_2 = _HEADERS | EMBED
 HEADERS_1 = HEADERS_2 | _PROTOCOL_1
+NEVER_NONE = {name for name, fits in (HEADERS_1 | PROPERTIES).items() if not fits(None)}
 # Set by the worker for each run, so no message may bring them.
 _COMPUTED = {"loglevel", "logfile", "is_eager", "called_directly", "_protected", "_children"}
 OWN_NAMES = _COMPUTED | {name for name in dir(Context) if callable(getattr(Context, name))}

@@ -9,9 +9,10 @@ What it touches of kombu beyond its documented interface, all of it pinned by ko
 `tests/unit/test_transport_kombu.py`:
 
 - `MultiChannelPoller._fd_to_chan`, `fds`, `poller`, `eventflags`; `Channel.handlers`, `_in_poll`, `_connparams`
-- `Channel.active_queues`, `_basic_cancel`, `_tag_to_queue`, `_fanout_queues`, `_disconnect_pools`
+- `Channel.active_queues`, `_basic_cancel`, `_tag_to_queue`, `_fanout_queues`, `_disconnect_pools`, `_put_fanout`,
+  `_get_publish_topics`, `_update_queue_cycle`
 - `Channel._create_client`, `conn_or_acquire`, `_receive_one`
-- `virtual.QoS._on_collect`; `virtual.Transport._callbacks`
+- `virtual.QoS._on_collect`; `virtual.Transport._callbacks`; `virtual.Message._decoded_cache`
 - `Transport.register_with_event_loop`; `Channel.sep` and `priority_steps`
 """
 
