@@ -99,6 +99,10 @@ $(share)/bench/.installed: scripts/requirements/bench.txt scripts/requirements/b
 bench-limits: install ## How late a hard time limit ends a task that stops for nothing, and how late a busy worker answers (2 min)
 	@$(bin)/python scripts/bench/limits.py
 
+.PHONY: bench-floors
+bench-floors: install ## What the parts of a worker cost alone: Redis, Celery's tracer and pool, imports (1 min)
+	@$(bin)/python scripts/bench/floors.py $(if $(rounds),--rounds $(rounds))
+
 .PHONY: bench-load
 bench-load: install ## The etl worker's load beside a plain COPY, and its memory for ten times the rows
 	@$(bin)/python scripts/bench/load_flights.py
