@@ -39,12 +39,14 @@ class Case:
         title: for the table.
         extra: a feature that a worker has only if its service wants it; otherwise a part of every worker.
         variables: what switches it on, if it is extra, or off.
+        heard: somebody listens to the worker's events.
     """
 
     name: str
     title: str
     extra: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    heard: bool = False
 
 
 def _own(name: str, title: str, *, extra: bool = False) -> Case:
@@ -56,7 +58,7 @@ CASES = (
     _own("contract", "payload and result are checked against the contract"),
     Case("log", "a log line for each task", variables={"LOG_SAMPLE": "0"}),
     _own("context", "the task's id and its correlation id for all log lines"),
-    Case("events", "events for Flower", variables={"CELERYCONFIG_WORKER_SEND_TASK_EVENTS": "false"}),
+    Case("events", "events, with nobody who listens", variables={"CELERYCONFIG_WORKER_SEND_TASK_EVENTS": "false"}),
     Case("late", "acknowledged after the task, not before", variables={"CELERYCONFIG_TASK_ACKS_LATE": "false"}),
     Case(
         "limits",
@@ -68,6 +70,7 @@ CASES = (
         },
     ),
     _own("health", "the health file"),
+    Case("heard", "events, with somebody who listens, as Flower does", extra=True, heard=True),
     _own("results", "the result is kept", extra=True),
     _own("key", "an idempotency key: once for each task id", extra=True),
     _own("wait", "`max_queue_wait`", extra=True),
@@ -109,7 +112,13 @@ def subjects_of(pool: str, cases: Sequence[Case]) -> list[Subject]:
     base = replace(of_the_bench, name=pool, command=command)
     variables = base.variables
     others = [
-        replace(base, name=f"{pool}-{case.name}", title=case.title, variables={**variables, **case.variables})
+        replace(
+            base,
+            name=f"{pool}-{case.name}",
+            title=case.title,
+            variables={**variables, **case.variables},
+            heard=case.heard,
+        )
         for case in cases
     ]
     return [base, *others]

@@ -32,6 +32,7 @@ class Subject:
         apart: one more argument where several of its workers run on one machine; "{number}" is which of them.
         main: it has all workloads in all rounds.
         workloads: the only ones that it is for, by name; empty: all, but with the database only if it is a main one.
+        heard: somebody listens to its worker's events, as Flower does.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Subject:
     apart: str = ""
     main: bool = False
     workloads: tuple[str, ...] = ()
+    heard: bool = False
 
     @property
     def programs(self) -> Path:

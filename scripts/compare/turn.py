@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from compare import kill
 from compare.figures import Figures
+from compare.listener import listening
 from compare.measuring import WARM_UP, Measuring
 from compare.records import Records
 from compare.subjects import Subject
@@ -82,7 +83,7 @@ class Turn:
         workers, sender = Workers(subject, self._folder, env, count), Sender(subject, self._folder, env)
         measuring = Measuring(workers, sender, self._server, self._records, self._extent)
         try:
-            with sender:
+            with sender, listening(self._server) if subject.heard else nullcontext():
                 self._all(workloads, measuring, workers, sender)
         finally:  # wherever an interrupt has come
             sender.end()
