@@ -55,7 +55,7 @@ def main() -> None:
     table = Table("alone", *(Column(title, justify="right") for title in ("median", "lowest", "highest")))
     for what, values in found.items():
         table.add_row(what, *(f"{value:,.4g}" for value in (statistics.median(values), min(values), max(values))))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 def _round(server: Valkey) -> Iterator[tuple[str, float]]:

@@ -178,7 +178,8 @@ def test_each_part_is_left_out_of_the_worker_that_is_measured():
         assert [each.command for each in others] == [base.command] * len(costs.CASES)
         for other, case in zip(others, costs.CASES, strict=True):
             assert dict(other.variables) == {**base.variables, **case.variables}
-            assert case.variables
+            assert other.heard is case.heard
+            assert case.variables or case.heard
 
 
 SWITCHES = ("contract", "context", "health", "results", "key", "wait", "rate")

@@ -81,11 +81,25 @@ def test_plain_celery_has_an_engine_for_each_task_or_for_each_process(start):
 
 def test_parts_of_the_template_are_measured_one_by_one(start):
     before = contents()
-    output = start("contract", module="compare.costs").output(240)
+    output = start("contract", "heard", module="compare.costs").output(240)
     rows = [line for line in output.splitlines() if line.startswith("│ ")]
-    assert [row.split()[1] for row in rows] == ["prefork", "prefork", "short", "short"]
+    assert [row.split()[1] for row in rows] == ["prefork"] * 3 + ["short"] * 3
     assert "not measured" not in output
     assert contents() == before
+
+
+def test_what_the_parts_cost_alone_is_measured():
+    command = [sys.executable, str(ROOT / "scripts/bench/floors.py"), "--rounds", "1"]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+    for part in (
+        "a round trip to Redis",
+        "BLMOVE, p50",
+        "Celery's tracer",
+        "Celery's pool",
+        "imported: s",
+        "MiB (PSS)",
+    ):
+        assert part in output
 
 
 @pytest.mark.parametrize(
