@@ -13,7 +13,7 @@ from celery.app.events import Events as CeleryEvents
 from celery.events.dispatcher import EventDispatcher
 
 _MOST_BUFFERED = 1000  # the consumer flushes after a moment in any case
-_DEAF_SECONDS = 2.0  # after nobody was listening, events of tasks are left out for so long
+DEAF_SECONDS = 2.0  # after nobody was listening, events of tasks are left out for so long
 
 
 class Dispatcher(EventDispatcher):
@@ -38,7 +38,7 @@ class Dispatcher(EventDispatcher):
         send._publish(event, producer, *args, **options)
         heard = getattr(getattr(producer, "channel", None), "heard", None)  # RabbitMQ does not say
         if heard is not None:
-            self._deaf_until = 0.0 if heard else time.monotonic() + _DEAF_SECONDS
+            self._deaf_until = 0.0 if heard else time.monotonic() + DEAF_SECONDS
 
 
 class Events(CeleryEvents):

@@ -13,12 +13,12 @@ from celery.utils.time import utcoffset
 from kombu.utils.json import dumps
 from redis.exceptions import RedisError
 
+from workerkit.events import DEAF_SECONDS
 from workerkit.short_tasks.address import Address
 from workerkit.transport.link import Link
 
 log = structlog.get_logger("worker")
 _FLUSH_SECONDS = 0.1
-_DEAF_SECONDS = 2.0  # after nobody was listening, so long nobody is asked again
 _MOST = 10_000  # kept while Redis is away
 
 
@@ -53,10 +53,10 @@ class Events:
 
     def _run(self, address: Address) -> None:
         while True:
-            if self.enabled and self._filled.wait(_DEAF_SECONDS):
+            if self.enabled and self._filled.wait(DEAF_SECONDS):
                 time.sleep(_FLUSH_SECONDS)
             elif not self.enabled:
-                time.sleep(_DEAF_SECONDS)
+                time.sleep(DEAF_SECONDS)
             self.flush(address)
 
     def flush(self, address: Address) -> None:
@@ -77,7 +77,7 @@ class Events:
             if link is not None:
                 link.close()
             self._buffer.extendleft(reversed(events))
-            time.sleep(_DEAF_SECONDS)
+            time.sleep(DEAF_SECONDS)
 
     def _message(self, events: list[dict[str, Any]]) -> str:
         info = {"exchange": self._app.conf.event_exchange, "routing_key": "task.multi"}
