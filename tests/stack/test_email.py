@@ -1,6 +1,5 @@
 """The email service end to end: a name and a payload in, a mail at the SMTP server out."""
 
-import json
 import time
 
 import pytest
@@ -16,9 +15,8 @@ SEND = "app.tasks.email.send_email"
 
 def attempts(stack, task_id):
     """The events that the worker logged about one task."""
-    lines = stack.services["worker-celery-email"].log.read_text().splitlines()
-    parsed = [json.loads(line) for line in lines if line.startswith("{")]
-    return [line["event"] for line in parsed if line.get("task_id") == task_id and line["event"].startswith("task ")]
+    records = stack.services["worker-celery-email"].records()
+    return [line["event"] for line in records if line.get("task_id") == task_id and line["event"].startswith("task ")]
 
 
 def test_a_mail_arrives_with_all_its_parts(stack, client):

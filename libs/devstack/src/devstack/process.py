@@ -1,17 +1,19 @@
 """One program that runs beside us: started, watched, stopped or killed, its output kept in a log file."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
 from devstack.interrupts import deferred_interrupts
+from devstack.lines import whole_lines
 
 STOP_SECONDS = 60.0  # far above the time a worker takes to drain and exit
 
@@ -151,6 +153,10 @@ class ManagedProcess:
     def children(self) -> list[psutil.Process]:
         """The processes it started, such as a worker's pool."""
         return psutil.Process(self.pid).children(recursive=True)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of its log that are JSON objects, without one that is still being written."""
+        return [json.loads(line) for line in whole_lines(self.log) if line.startswith("{")]
 
     def tail(self, lines: int = 30) -> str:
         """The last lines of its log."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devstack.lines import whole_lines
 from devstack.process import ManagedProcess
 from devstack.valkey import Valkey
 from workerkit.health import check
@@ -64,5 +65,4 @@ class WorkerProcess(ManagedProcess):
 
     def trace(self, name: str) -> list[str]:
         """The lines that a task left in the file `name` of the folder that the variable TRACES names."""
-        file = self.traces / name
-        return file.read_text().splitlines() if file.exists() else []
+        return whole_lines(self.traces / name)

@@ -78,10 +78,6 @@ def children(worker: WorkerProcess) -> list[int]:
     return [child.pid for child in psutil.Process(worker.pid).children()]
 
 
-def lines(worker: WorkerProcess) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in worker.log.read_text().splitlines() if line.startswith("{")]
-
-
 def push(valkey: Valkey, total: int, first: int = 0, seconds: float = 0) -> None:
     with valkey.client() as redis:
         for at in range(first, first + total, 500):
@@ -259,7 +255,7 @@ def test_the_soft_limit_reaches_a_coroutine_that_does_not_await(
     assert neighbour.result(60) == "neighbour"
     assert worker.trace("burn") == ["start", "cleaned"]
     assert worker.trace("neighbour") == ["start", "end"]
-    assert any(line["event"] == "the task kept the event loop from all others" for line in lines(worker))
+    assert any(line["event"] == "the task kept the event loop from all others" for line in worker.records())
 
 
 def test_retries_failures_and_refusals(valkey: Valkey, start: Start, client: TaskClient) -> None:
@@ -532,13 +528,13 @@ def test_concurrent_tasks_are_not_mixed_up(valkey: Valkey, start: Start, client:
     handles = [client.send(f"{TASK}who", seconds=0.5 + n / 50) for n in range(25)]
     for handle in handles:
         assert handle.result(60) == [handle.id] * 5
-    found = {line["task_id"]: line["ids"] for line in lines(worker) if line["event"] == "found"}
+    found = {line["task_id"]: line["ids"] for line in worker.records() if line["event"] == "found"}
     assert found == {handle.id: [handle.id] * 4 for handle in handles}
-    beside = Counter(line["task_id"] for line in lines(worker) if line["event"] == "beside")
+    beside = Counter(line["task_id"] for line in worker.records() if line["event"] == "beside")
     assert beside == dict.fromkeys(found, 2)
 
     def ended() -> Counter[str]:
-        return Counter(line["task_id"] for line in lines(worker) if line["event"] == "task succeeded")
+        return Counter(line["task_id"] for line in worker.records() if line["event"] == "task succeeded")
 
     wait_for(lambda: ended().total() >= 25)
     assert ended() == dict.fromkeys(found, 1)
@@ -569,7 +565,7 @@ def test_hundreds_of_coroutines_share_the_databases_connections(
         assert connection.execute(query).fetchone()[0] <= 2
         worker.stop()
         wait_for(lambda: connection.execute(query).fetchone()[0] == 0)
-    assert not any("not checked in" in line["event"] or "garbage" in line["event"] for line in lines(worker))
+    assert not any("not checked in" in line["event"] or "garbage" in line["event"] for line in worker.records())
 
 
 def test_a_task_may_run_a_program(valkey: Valkey, start: Start, client: TaskClient) -> None:

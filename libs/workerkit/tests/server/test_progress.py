@@ -48,8 +48,7 @@ def viewer(module_valkey):
 
 
 def lines_of(worker, handle):
-    lines = map(json.loads, worker.log.read_text().splitlines())
-    return [line for line in lines if line.get("task_id") == handle.id and line["event"] == "progress"]
+    return [line for line in worker.records() if line.get("task_id") == handle.id and line["event"] == "progress"]
 
 
 def stored(module_valkey, task_id):

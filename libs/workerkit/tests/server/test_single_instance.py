@@ -1,6 +1,5 @@
 """One run at a time, on real workers and a real Valkey."""
 
-import json
 import time
 from pathlib import Path
 
@@ -42,10 +41,9 @@ def moment(worker, name, index):
 
 def lines_of(worker, handle):
     """The log lines of one task, at least the first; they come a moment after its result."""
-    text = lambda: [line for line in worker.log.read_text().splitlines() if handle.id in line and line[0] == "{"]  # noqa: E731
-    wait_for(lambda: bool(text()))
-    lines = map(json.loads, text())
-    return [line for line in lines if line.get("task_id") == handle.id]
+    found = lambda: [line for line in worker.records() if line.get("task_id") == handle.id]  # noqa: E731
+    wait_for(lambda: bool(found()))
+    return found()
 
 
 def outcome(handle):

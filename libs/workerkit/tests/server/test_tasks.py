@@ -1,12 +1,12 @@
 """Tasks on a real worker: contracts over the wire, what is retried, what the log says."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from celery import Celery
 
+from devstack.lines import whole_lines
 from devstack.waiting import wait_for
 from devstack.worker import WorkerProcess
 from taskclient.client import TaskClient
@@ -15,13 +15,9 @@ from taskclient.errors import TaskFailed, TaskRejected
 CORRELATION = "request-42"
 
 
-def log_lines(worker):
-    return [json.loads(line) for line in worker.log.read_text().splitlines() if line.startswith("{")]
-
-
 def lines_of(worker, handle, count=1):
     """The log lines of one task; they come a moment after its result."""
-    found = lambda: [line for line in log_lines(worker) if line.get("task_id") == handle.id]  # noqa: E731
+    found = lambda: [line for line in worker.records() if line.get("task_id") == handle.id]  # noqa: E731
     wait_for(lambda: len(found()) >= count)
     return found()
 
@@ -117,8 +113,8 @@ def test_a_large_result_fails_with_the_way_out_and_the_task_ran_once(worker, cli
 
 def test_log_lines_carry_the_task_and_the_callers_correlation_id_to_the_next_task(worker, client):
     handle = client.send_payload("app.tasks.demo.chatter", {"secret": "hunter2"}, correlation_id=CORRELATION)
-    wait_for(lambda: sum(line.get("correlation_id") == CORRELATION for line in log_lines(worker)) == 3)
-    lines = [line for line in log_lines(worker) if line.get("correlation_id") == CORRELATION]
+    wait_for(lambda: sum(line.get("correlation_id") == CORRELATION for line in worker.records()) == 3)
+    lines = [line for line in worker.records() if line.get("correlation_id") == CORRELATION]
     assert {(line["service"], line["attempt"]) for line in lines} == {("demo", 1)}
     assert {line["task"] for line in lines} == {"app.tasks.demo.chatter", "app.tasks.demo.mark"}
     chatting = next(line for line in lines if line["event"] == "chatting")
@@ -150,8 +146,7 @@ def test_lines_of_success_can_be_left_out_and_those_of_failure_not(valkey, start
 
 def test_every_line_of_the_log_is_json(worker, client):
     lines_of(worker, client.send("app.tasks.demo.mark", name="x"))
-    for line in worker.log.read_text().splitlines():
-        assert json.loads(line)["service"] == "demo"
+    assert [record["service"] for record in worker.records()] == ["demo"] * len(whole_lines(worker.log))
 
 
 def test_the_catalog_has_the_contracts(worker, client):

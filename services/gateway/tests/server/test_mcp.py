@@ -162,7 +162,7 @@ def test_a_key_sees_and_may_call_what_its_scopes_allow(gateway, key_id, listed):
     assert {tool for tool in tools if not tool.startswith("trigger_billing")} == listed
     assert (not_sent, not_told) == (key_id != "sender", key_id not in {"reader", "replayer"})
     assert key_id == "sender" or f"The key {key_id} has no scope 'send:app.tasks.clerk.echo'" in sent["detail"]
-    refused = [json.loads(line) for line in gateway.log.read_text().splitlines() if '"audit"' in line]
+    refused = [line for line in gateway.records() if line["event"] == "audit"]
     assert key_id == "sender" or any((one["key"], one["outcome"]) == (key_id, 403) for one in refused)
 
 
