@@ -44,7 +44,7 @@ class Pool:
 
 
 POOLS = (
-    Pool("prefork", "workerkit.prefork:TaskPool"),
+    Pool("prefork", "workerkit.prefork.pool:TaskPool"),
     Pool("short tasks", "workerkit.short_tasks.pool:TaskPool"),
     Pool("coroutines", "workerkit.async_tasks.pool:AsyncPool", ("deaf", "c_loop", "patient")),
 )

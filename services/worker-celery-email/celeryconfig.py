@@ -8,7 +8,7 @@ task_routes = {"app.tasks.email.*": "email"}
 
 # Sending a mail is waiting. RabbitMQ hands messages to Celery's own pools only; there each process sends one at a time.
 worker_pool = (
-    "workerkit.prefork:TaskPool"
+    "workerkit.prefork.pool:TaskPool"
     if is_amqp(os.environ.get("TASK_BROKER_URL", ""))
     else "workerkit.async_tasks.pool:AsyncPool"
 )

@@ -14,6 +14,7 @@ from workerkit import amqp, amqp_verdicts
 from workerkit.amqp_dead import DeadMessages
 from workerkit.amqp_redelivery import Redelivery, mark
 from workerkit.consumer import Consumer as WorkerConsumer
+from workerkit.prefork.handover import await_confirmations
 from workerkit.transport import guard
 
 log = structlog.get_logger("worker")
@@ -40,8 +41,6 @@ class Consumer(WorkerConsumer):
         default_steps: ClassVar[list[str]] = [
             step for step in _CeleryBlueprint.default_steps if "delayed_delivery" not in step
         ]
-
-    call_soon_ack = _CeleryConsumer.call_soon_ack  # a frame for RabbitMQ, which only the loop's thread may write
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._redelivery = Redelivery()
@@ -75,6 +74,7 @@ class Consumer(WorkerConsumer):
     def on_close(self) -> None:
         """The connection is lost."""
         self._redelivery.connection_lost()
+        await_confirmations(self.pool)
         super().on_close()
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:

@@ -10,8 +10,6 @@ from redis.exceptions import RedisError
 
 from taskclient.letters import UNREADABLE
 from workerkit import verdicts
-from workerkit.pool_handover import await_confirmations
-from workerkit.transport import registry
 
 log = structlog.get_logger("worker")
 _EVENT_SECONDS = 0.1
@@ -20,7 +18,7 @@ _state: Any = state
 
 
 class Consumer(_Consumer):  # type: ignore[misc]
-    """Parks messages of unknown tasks, buries unreadable ones; the setting `worker_consumer` names it."""
+    """Parks messages of unknown tasks, buries unreadable ones; each broker has a consumer of its own made of it."""
 
     on_task_request: Any
     _flush_planned = False
@@ -69,11 +67,6 @@ class Consumer(_Consumer):  # type: ignore[misc]
         """Bury it."""
         verdicts.bury(message, UNREADABLE, str(exc))
 
-    def call_soon_ack(self, p: Any, *args: Any, **kwargs: Any) -> Any:
-        """Acknowledge now: it is an entry in the holder's books, which its next step tells Redis."""
-        p(*args, **kwargs)
-        return p
-
     def on_send_event_buffered(self) -> None:
         """Collect events for a moment: Flower may see them a tenth of a second later, Redis gets fewer commands."""
         if self.hub is not None and not self._flush_planned:
@@ -85,20 +78,6 @@ class Consumer(_Consumer):  # type: ignore[misc]
         self._flush_events()
 
     def on_close(self) -> None:
-        """Forget what was delivered over the lost connection and has not begun; it will be delivered again."""
-        await_confirmations(self.pool)
-        dropped = self._not_begun()
+        """The connection is lost; Celery forgets what was delivered over it and has not begun."""
         self._flush_planned = False
         super().on_close()
-        for holder, _ in registry.keepers():
-            holder.redeliver(dropped)
-
-    def _not_begun(self) -> set[str]:
-        scheduled = {*_state.scheduled_requests, *self._rate_limited()}
-        if getattr(self.pool, "uses_semaphore", False):  # prefork: Celery forgets what no process has accepted
-            scheduled |= {request for request in _state.reserved_requests if request not in _state.active_requests}
-        return {request.message.delivery_tag for request in scheduled if request not in _state.active_requests}
-
-    def _rate_limited(self) -> set[Any]:
-        buckets = [bucket for bucket in self.task_buckets.values() if bucket]
-        return {request for bucket in buckets for request, _ in bucket.contents}

@@ -12,7 +12,7 @@ DEFAULTS: dict[str, Any] = {
     # Delivery: a message is acknowledged after its task, so whatever dies in between, it is delivered again.
     "task_acks_late": True,  # a killed worker's task goes back instead of being lost
     "task_reject_on_worker_lost": True,  # so does the task of a killed pool process
-    "worker_consumer": "workerkit.consumer:Consumer",  # no message ends the worker, none is thrown away
+    "worker_consumer": "workerkit.redis_consumer:Consumer",  # no message ends the worker, none is thrown away
     "worker_prefetch_multiplier": 1,  # hold little, so that little waits behind a long task
     "worker_cancel_long_running_tasks_on_connection_loss": False,  # a lost broker connection is no reason to kill
     "worker_enable_prefetch_count_reduction": False,  # after a reconnect the full credit is there at once
@@ -58,7 +58,7 @@ DEFAULTS: dict[str, Any] = {
         "health_check_interval": 10,
     },
     # The worker process.
-    "worker_pool": "workerkit.prefork:TaskPool",  # Celery's processes, which get a task a turn of the loop sooner
+    "worker_pool": "workerkit.prefork.pool:TaskPool",  # Celery's, whose processes need not wait for each task
     "worker_concurrency": "auto",  # the container's CPU limit, not the machine's cores
     "worker_coroutines": 100,  # of each process of the pool for coroutines; no other pool asks for it
     "worker_max_tasks_per_child": 10_000,  # a slow leak ends with the process

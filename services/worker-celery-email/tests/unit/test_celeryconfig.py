@@ -12,8 +12,8 @@ CONFIG = Path(__file__).parents[2] / "celeryconfig.py"
     ("broker", "pool"),
     [
         ("redis://redis:6379/0", "workerkit.async_tasks.pool:AsyncPool"),
-        ("amqp://worker@rabbitmq:5672//", "workerkit.prefork:TaskPool"),
-        ("amqps://worker@rabbitmq:5671//", "workerkit.prefork:TaskPool"),
+        ("amqp://worker@rabbitmq:5672//", "workerkit.prefork.pool:TaskPool"),
+        ("amqps://worker@rabbitmq:5671//", "workerkit.prefork.pool:TaskPool"),
     ],
 )
 def test_rabbitmq_has_a_pool_that_knows_it(monkeypatch, broker, pool):

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -56,6 +57,7 @@ class Feeder:
         self._look = True
         self._stalls = holder.stalls
         self._patience = Patience()
+        self._ahead = 0  # messages that are finished within a few hundredths of a second
         self.kicked.setblocking(False)
         holder.on_settled = self._settled
 
@@ -115,6 +117,7 @@ class Feeder:
         now = time.monotonic()
         if self._holder.books.waiting and now - self._holder.renewed_at > self._holder.options.lease_seconds * _FRESH:
             self._step(0)  # this process stood still: are these messages still its own?
+        self._look_ahead(now)
         moved = self._deliver_waiting()
         want = self._want(time.monotonic())
         claim = want > 0 and (not self._empty or self._look)
@@ -128,17 +131,20 @@ class Feeder:
             self.kick()
         return more
 
+    def _look_ahead(self, now: float) -> None:
+        if self._holder.stalls != self._stalls:
+            self._stalls = self._holder.stalls
+            self._pace.stalled()
+        self._ahead = self._pace.ahead(now)
+
     def _free(self) -> int:
-        return (self._prefetch() or _UNLIMITED) - len(self._holder.books.delivered)
+        more = min(self._ahead, self._holder.room()) if self._ahead else 0
+        return (self._prefetch() or _UNLIMITED) + more - len(self._holder.books.delivered)
 
     def _want(self, now: float) -> int:
-        holder = self._holder
-        if holder.stalls != self._stalls:
-            self._stalls = holder.stalls
-            self._pace.stalled()
+        holder, ahead = self._holder, self._ahead
         if holder.books.held and (holder.alone or self._patience.lasts(now)):
             return 0
-        ahead = self._pace.ahead(now)
         waiting = len(holder.books.waiting)
         return 0 if ahead and waiting > ahead // 2 else max(0, self._free() + ahead - waiting)
 
@@ -187,9 +193,14 @@ class Feeder:
             return
         self._hand_over(tag, held, message, due)
 
+    def _by_own_clock(self, due: float) -> str | None:
+        """What is left of the waiting; Celery measures it by this process's clock, which may differ from Redis'."""
+        left = due - self._holder.now()
+        return datetime.fromtimestamp(time.time() + left, UTC).isoformat() if left > 0 else None
+
     def _hand_over(self, tag: str, held: Held, message: dict[str, Any], due: float | None) -> None:
-        if due is not None and due <= self._holder.now():
-            message["headers"]["eta"] = None  # it has waited; Celery need not look at the clock again
+        if due is not None:
+            message["headers"]["eta"] = self._by_own_clock(due)
         message["properties"]["delivery_tag"] = tag
         message["properties"]["delivery_info"]["redelivered"] = held.crashes > 0
         try:

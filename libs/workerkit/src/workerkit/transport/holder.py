@@ -106,6 +106,7 @@ class Holder:
         self.on_waiting: Callable[[], None] = lambda: None  # some messages were claimed ahead
         self.on_condemned: Callable[[bytes, str], None] = lambda _raw, _problem: None
         self.on_cancelled: Callable[[list[str]], None] = lambda _: None  # before their messages can be delivered
+        self.room: Callable[[], int] = lambda: 0  # for how many more messages than it asks for the consumer has room
         self._lock = threading.RLock()
         self._acks: deque[str] = deque()
         self._verdicts: deque[Verdict] = deque()

@@ -33,12 +33,14 @@ class Hooks:
         knows: whether this worker has a task of that name, so that parked messages for it are offered again.
         on_cancelled: messages of these tasks were claimed, and must not be run.
         on_letters: every few seconds, how full the store of dead letters is, in percent.
+        room: how many messages may be delivered beside those that the consumer asks for, while tasks are short.
     """
 
     on_condemned: Callable[[bytes, str], None] = lambda _raw, _problem: None
     knows: Callable[[str], bool] = lambda _: False
     on_cancelled: Callable[[list[str]], None] = lambda _: None
     on_letters: Callable[[int], None] = lambda _: None
+    room: Callable[[], int] = lambda: 0
 
 
 hooks = Hooks()
@@ -61,7 +63,7 @@ def take(options: Options, address: tuple[Any, ...], connect: Callable[[], Link]
         entry = _Entry(key, holder, Keeper(holder, connect, lambda: None))
         holder.on_delayed, holder.on_waiting = entry.keeper.due_at, entry.keeper.watch
         holder.on_condemned, entry.keeper.knows = hooks.on_condemned, hooks.knows
-        holder.on_cancelled = hooks.on_cancelled
+        holder.on_cancelled, holder.room = hooks.on_cancelled, hooks.room
         entry.keeper.on_letters = hooks.on_letters
         _entries.append(entry)
     entry.used, entry.keeper.connect = True, connect

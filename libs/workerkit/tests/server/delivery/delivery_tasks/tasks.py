@@ -38,7 +38,7 @@ def _coroutine(body: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def sleep(name: str, seconds: float = 0) -> str:
+def sleep(name: str, seconds: float = 0, padding: str = "") -> str:
     """Take some time."""
     _trace(name, "start")
     time.sleep(seconds)
