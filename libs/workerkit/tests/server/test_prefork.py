@@ -80,6 +80,7 @@ def test_killed_processes_lose_nothing_and_only_what_they_ran_runs_again(valkey:
     worker = start(valkey)
     names = numbered("task", 4_000)
     push(valkey, names)
+    wait_for(lambda: bool(worker.trace("task-0")))  # Celery ends if a process is gone when its loop begins
     kills = 0
     for _ in range(8):
         time.sleep(0.1)

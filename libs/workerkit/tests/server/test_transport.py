@@ -119,6 +119,7 @@ def test_a_remote_control_that_fails_beside_a_replaced_process_does_not_stop_the
 ) -> None:
     worker = start(valkey, pool="prefork")
     main = psutil.Process(worker.pid)
+    client.send(SLEEP, name="before").result(60)  # Celery ends if a process is gone when its loop begins
     dead, _ = main.children()
     dead.kill()
     wait_for(lambda: len(main.children()) == 2 and dead not in main.children())
