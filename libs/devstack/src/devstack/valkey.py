@@ -34,6 +34,12 @@ class Valkey(ManagedProcess):
         """A new client; the caller closes it."""
         return redis.Redis(port=self.port, password=self.password, db=database, socket_timeout=5)
 
+    def close_connections(self) -> None:
+        """Close all clients' connections, as a server does that is told to; they may come back at once."""
+        with self.client() as client:
+            for kind in ("normal", "pubsub"):
+                client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
     def _config(self, folder: Path) -> str:
         settings = {
             "bind": "127.0.0.1",

@@ -4,10 +4,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from devstack.lines import whole_lines
 from devstack.process import ManagedProcess
 from devstack.valkey import Valkey
+from devstack.waiting import wait_for
 from workerkit.health import check
 
 WORKER = ("worker", "--without-mingle", "--without-gossip")
@@ -62,6 +64,15 @@ class WorkerProcess(ManagedProcess):
     def is_live(self) -> bool:
         """Ask as the probe `live` does."""
         return check("live", self.health) is None
+
+    def records_of(self, task_id: str, least: int = 1) -> list[dict[str, Any]]:
+        """The records of its log about one task, at least so many: they come a moment after its result."""
+
+        def found() -> list[dict[str, Any]]:
+            return [record for record in self.records() if record.get("task_id") == task_id]
+
+        wait_for(lambda: len(found()) >= least)
+        return found()
 
     def trace(self, name: str) -> list[str]:
         """The lines that a task left in the file `name` of the folder that the variable TRACES names."""

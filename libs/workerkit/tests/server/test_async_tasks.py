@@ -14,6 +14,7 @@ import psutil
 import pytest
 from celery import Celery
 
+from devstack.deliveries import settled
 from devstack.postgres import Postgres
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
@@ -63,12 +64,6 @@ def letters(valkey: Valkey) -> dict[str, dict[str, Any]]:
     return {letter["id"]: letter for letter in found}
 
 
-def settled(valkey: Valkey) -> bool:
-    with valkey.client() as redis:
-        held = sum(redis.hlen(key) for key in redis.keys("worker:aio:inflight:*"))
-        return held == 0 and redis.llen("aio") == 0 and redis.zcard("worker:aio:delayed") == 0
-
-
 def suspects(valkey: Valkey) -> int:
     with valkey.client() as redis:
         return int(redis.hlen("worker:aio:attempts"))
@@ -104,7 +99,7 @@ def test_thousands_run_once_each(valkey: Valkey, start: Start) -> None:
     push(valkey, 2000)
     worker = start(valkey)
     push(valkey, 1000, first=2000)
-    wait_for(lambda: settled(valkey), seconds=60)
+    wait_for(lambda: settled(valkey, "aio"), seconds=60)
     assert runs(worker) == Counter(range(3000))
     assert letters(valkey) == {}
     with valkey.client() as redis:
@@ -127,7 +122,7 @@ def test_no_more_than_the_setting_says_run_at_a_time(valkey: Valkey, start: Star
     push(valkey, 9, seconds=1)
     with valkey.client() as redis:
         most = 0
-        while not settled(valkey):
+        while not settled(valkey, "aio"):
             most = max(most, *(redis.hlen(key) for key in redis.keys("worker:aio:inflight:*")), 0)
     assert time.monotonic() - began >= 3
     assert most == 3
@@ -140,7 +135,7 @@ def test_killing_processes_at_full_speed_loses_nothing(valkey: Valkey, start: St
     for kill in range(3):
         wait_for(lambda: len(worker.trace("all")) > 500 + 1000 * kill and len(children(worker)) == 2)  # noqa: B023
         os.kill(children(worker)[kill % 2], signal.SIGKILL)
-    wait_for(lambda: settled(valkey), seconds=60)
+    wait_for(lambda: settled(valkey, "aio"), seconds=60)
     found = runs(worker)
     assert found.keys() == set(range(6000))
     assert found.total() - 6000 <= 30  # those that had come to their last line, and no others
@@ -158,7 +153,7 @@ def test_a_poison_ends_as_a_letter_and_its_neighbours_run(
     worker = start(valkey)
     with pytest.raises(TaskFailed, match="too often"):
         poison.result(60)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     assert worker.trace("poison") == ["start"] * 3
     assert runs(worker).keys() == set(range(100))
     assert {key: letter["reason"] for key, letter in letters(valkey).items()} == {poison.id: "delivery limit"}
@@ -209,7 +204,7 @@ def test_the_hard_limit_stops_any_task(kind: str, valkey: Valkey, start: Start, 
     with pytest.raises(TaskFailed, match="TimeLimitExceeded"):
         handle.result(60)
     assert neighbour.result(60) == "neighbour"
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     assert worker.trace(kind) == (["start", "heard"] if kind == "deaf" else ["start"])
     starts = 1 if kind == "deaf" else 2  # only what keeps the loop costs its neighbours a new start
     assert worker.trace("neighbour") == ["start"] * starts + ["end"]
@@ -276,14 +271,14 @@ def test_retries_failures_and_refusals(valkey: Valkey, start: Start, client: Tas
     assert found[cancelled.id]["error"].startswith("CancelledError: ")
     assert "async_tasks_tasks/tasks.py" in found[failing.id]["traceback"]
     assert client.send(f"{TASK}nested").result(60) == "WrongThread"
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
 
 
 def test_an_early_acknowledgement_is_one_attempt(valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey)
     client.send(f"{TASK}early", name="early")
     wait_for(lambda: worker.trace("early") == ["start"] and len(children(worker)) == 2)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     assert client.send(f"{TASK}sleep", name="next").result(60) == "next"
     assert worker.trace("early") == ["start"]
 
@@ -339,7 +334,7 @@ def test_times_are_kept(valkey: Valkey, start: Start, client: TaskClient, stock:
     wait_for(lambda: len(worker.trace("limited")) == 8)
     first, *_, last = [float(line) for line in worker.trace("limited")]
     assert last - first >= 1.2
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     assert worker.trace("expired") == worker.trace("stale") == []
     assert [letter["reason"] for letter in letters(valkey).values()] == ["waited too long"]
 
@@ -400,7 +395,7 @@ def test_a_broker_that_goes_away_reruns_nothing(own_valkey: Valkey, start: Start
         own_valkey.wait_ready()
         for handle in handles:
             handle.result(60)
-        wait_for(lambda: settled(own_valkey))
+        wait_for(lambda: settled(own_valkey, "aio"))
         assert [worker.trace(f"task-{n}") for n in range(20)] == [["start", "end"]] * 20
         assert runs(worker) == Counter(range(200))
         assert worker.alive()
@@ -419,7 +414,7 @@ def test_a_silent_broker_does_not_keep_the_event_loop(own_valkey: Valkey, start:
         os.kill(own_valkey.pid, signal.SIGCONT)
         assert handle.result(60) < 0.6  # one answer takes a second
         assert [other.result(60) for other in named] == names
-        wait_for(lambda: settled(own_valkey))
+        wait_for(lambda: settled(own_valkey, "aio"))
         assert all(worker.trace(name) == ["start", "end"] for name in names)
         assert runs(worker) == Counter(range(20))
 
@@ -433,7 +428,7 @@ def test_no_soft_limit_ends_the_waiting_for_the_record_of_an_effect(own_valkey: 
         time.sleep(8)  # it has asked more than once
         os.kill(own_valkey.pid, signal.SIGCONT)
         assert handle.result(60) == "effect"
-        wait_for(lambda: settled(own_valkey))
+        wait_for(lambda: settled(own_valkey, "aio"))
         assert worker.trace("effect") == ["start", "end"]
 
 
@@ -442,14 +437,12 @@ def test_lost_connections_rerun_nothing(valkey: Valkey, start: Start, client: Ta
     handles = [client.send(f"{TASK}sleep", name=f"task-{n}", seconds=1.5) for n in range(4)]
     push(valkey, 2000)
     wait_for(lambda: worker.trace("task-0") == ["start"])
-    with valkey.client() as redis:
-        for _ in range(3):
-            redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
-            time.sleep(0.7)
+    for _ in range(3):
+        valkey.close_connections()
+        time.sleep(0.7)
     for handle in handles:
         handle.result(60)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     assert [worker.trace(f"task-{n}") for n in range(4)] == [["start", "end"]] * 4
     assert runs(worker) == Counter(range(2000))
 
@@ -466,7 +459,7 @@ def test_a_warm_stop_under_load_loses_nothing_and_repeats_nothing(valkey: Valkey
         assert redis.keys("worker:aio:inflight:*") == []
         assert redis.zcard("worker:aio:holders") == 0
     start(valkey)
-    wait_for(lambda: settled(valkey), seconds=60)
+    wait_for(lambda: settled(valkey, "aio"), seconds=60)
     assert runs(worker) == Counter(range(6000))
 
 
@@ -493,7 +486,7 @@ def test_processes_are_replaced_after_so_many_tasks(valkey: Valkey, start: Start
     worker = start(valkey, CELERYCONFIG_WORKER_MAX_TASKS_PER_CHILD="50")
     before = set(children(worker))
     push(valkey, 400, seconds=0.1)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     wait_for(lambda: len(set(children(worker)) - before) >= 2)
     assert runs(worker) == Counter(range(400))
     wait_for(lambda: len(children(worker)) == 2)
@@ -518,7 +511,7 @@ def test_a_task_longer_than_the_lease_runs_once(valkey: Valkey, start: Start, cl
     handles = [client.send(f"{TASK}sleep", name=f"long-{n}", seconds=2 * LEASE) for n in range(10)]
     push(valkey, 50)
     assert [handle.result(60) for handle in handles] == [f"long-{n}" for n in range(10)]
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "aio"))
     assert all(worker.trace(f"long-{n}") == ["start", "end"] for n in range(10))
     assert runs(worker) == Counter(range(50))
 

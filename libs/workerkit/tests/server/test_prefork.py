@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
@@ -10,6 +9,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from devstack.deliveries import in_flight, settled
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
 from devstack.worker import WorkerProcess
@@ -36,14 +36,9 @@ def push(valkey: Valkey, names: list[str], **payload: object) -> None:
             )
 
 
-def runs(worker: WorkerProcess, names: list[str]) -> Counter[str]:
+def runs(worker: WorkerProcess, names: list[str]) -> dict[str, int]:
     """How often each was begun or ended."""
-    return Counter({name: len(worker.trace(name)) for name in names})
-
-
-def all_ended(valkey: Valkey) -> bool:
-    with valkey.client() as redis:
-        return not redis.llen("delivery") and not any(redis.hlen(key) for key in redis.keys("*:inflight:*"))
+    return {name: len(worker.trace(name)) for name in names}
 
 
 def numbered(word: str, count: int) -> list[str]:
@@ -58,7 +53,7 @@ def test_nobody_waits_behind_a_long_task(valkey: Valkey, start: Start) -> None:
     push(valkey, names[700:])
     wait_for(lambda: all(len(worker.trace(name)) == 2 for name in reversed(names)), 60)
     assert worker.trace("long") == ["start"]
-    wait_for(lambda: all_ended(valkey), 60)
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     assert set(runs(worker, [*names, "long"]).values()) == {2}
 
 
@@ -72,7 +67,7 @@ def test_when_all_processes_run_long_tasks_another_worker_has_the_rest(valkey: V
     start(valkey, "--hostname=idle@test")
     wait_for(lambda: all(len(busy.trace(name)) == 2 for name in reversed(names)), 60)
     assert busy.trace("long-0") == busy.trace("long-1") == ["start"]
-    wait_for(lambda: all_ended(valkey), 60)
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     assert set(runs(busy, [*names, "long-0", "long-1"]).values()) == {2}
 
 
@@ -93,7 +88,7 @@ def test_killed_processes_lose_nothing_and_only_what_they_ran_runs_again(valkey:
             if redis.llen("delivery") < 200:
                 break
     assert kills
-    wait_for(lambda: all_ended(valkey), 60)
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     found = runs(worker, names)
     assert min(found.values()) >= 2
     assert sum(found.values()) - 2 * len(names) <= 2 * kills
@@ -109,10 +104,8 @@ def test_lost_connections_lose_nothing_and_repeat_nothing(
     push(valkey, names, padding="x" * padding)
     for _ in range(5):
         time.sleep(0.2)
-        with valkey.client() as redis:
-            redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
-    wait_for(lambda: all_ended(valkey), 60)
+        valkey.close_connections()
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     assert set(runs(worker, names).values()) == {2}
 
 
@@ -120,7 +113,7 @@ def test_processes_that_are_replaced_lose_nothing_and_repeat_nothing(valkey: Val
     worker = start(valkey, CELERYCONFIG_WORKER_MAX_TASKS_PER_CHILD="150")
     names = numbered("task", 2_000)
     push(valkey, names)
-    wait_for(lambda: all_ended(valkey), 60)
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     assert set(runs(worker, names).values()) == {2}
 
 
@@ -130,7 +123,7 @@ def test_messages_larger_than_a_pipe_pass_among_small_ones(valkey: Valkey, start
     for at, name in enumerate(large):
         push(valkey, small[20 * at : 20 * at + 20])
         push(valkey, [name], padding="x" * (3_000 + 8_000 * at))
-    wait_for(lambda: all_ended(valkey), 60)
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     assert set(runs(worker, [*small, *large]).values()) == {2}
 
 
@@ -143,7 +136,7 @@ def test_what_was_not_begun_is_back_in_the_queue_after_sigterm(valkey: Valkey, s
     wait_for(lambda: not first.alive(), 30)
     with valkey.client() as redis:
         assert redis.llen("delivery") > 0
-        assert not any(redis.hlen(key) for key in redis.keys("*:inflight:*"))
+    assert in_flight(valkey, "delivery") == 0
     start(valkey, "--hostname=second@test")
-    wait_for(lambda: all_ended(valkey), 60)
+    wait_for(lambda: settled(valkey, "delivery"), 60)
     assert set(runs(first, names).values()) == {2}

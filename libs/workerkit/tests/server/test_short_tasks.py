@@ -15,6 +15,7 @@ import psutil
 import pytest
 from celery import Celery
 
+from devstack.deliveries import settled
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
 from devstack.worker import WorkerProcess
@@ -55,12 +56,6 @@ def letters(valkey: Valkey) -> dict[str, dict[str, Any]]:
     return {letter["id"]: letter for letter in found}
 
 
-def settled(valkey: Valkey) -> bool:
-    with valkey.client() as redis:
-        held = sum(redis.hlen(key) for key in redis.keys("worker:short:inflight:*"))
-        return held == 0 and redis.llen("short") == 0 and redis.zcard("worker:short:delayed") == 0
-
-
 def children(worker: WorkerProcess) -> list[int]:
     return [child.pid for child in psutil.Process(worker.pid).children()]
 
@@ -97,7 +92,7 @@ def test_thousands_run_once_each(valkey: Valkey, start: Start) -> None:
     push(valkey, 2000)
     worker = start(valkey)
     push(valkey, 1000, first=2000)
-    wait_for(lambda: settled(valkey), seconds=60)
+    wait_for(lambda: settled(valkey, "short"), seconds=60)
     assert runs(worker) == Counter(range(3000))
     assert letters(valkey) == {}
     with valkey.client() as redis:
@@ -110,7 +105,7 @@ def test_killing_processes_at_full_speed_loses_nothing(valkey: Valkey, start: St
     for kill in range(3):
         wait_for(lambda: len(worker.trace("all")) > 500 + 1000 * kill and len(children(worker)) == 2)  # noqa: B023
         os.kill(children(worker)[-1], signal.SIGKILL)  # one may be about to end by itself
-    wait_for(lambda: settled(valkey), seconds=60)
+    wait_for(lambda: settled(valkey, "short"), seconds=60)
     found = runs(worker)
     assert found.keys() == set(range(6000))
     assert found.total() - 6000 <= 3  # what ran at that moment, and no neighbour of it
@@ -124,7 +119,7 @@ def test_a_poison_ends_as_a_letter_and_its_neighbours_run(valkey: Valkey, start:
     worker = start(valkey)
     with pytest.raises(TaskFailed, match="too often"):
         poison.result(60)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert worker.trace("poison") == ["start"] * 3
     assert runs(worker) == Counter(range(200))
     assert {key: letter["reason"] for key, letter in letters(valkey).items()} == {poison.id: "delivery limit"}
@@ -146,7 +141,7 @@ def test_the_hard_limit_stops_any_task(kind: str, valkey: Valkey, start: Start, 
     push(valkey, 20)
     with pytest.raises(TaskFailed, match="TimeLimitExceeded"):
         handle.result(60)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert worker.trace(kind) == (["start", "heard"] if kind == "deaf" else ["start"])
     assert runs(worker) == Counter(range(20))
     assert [letter["reason"] for letter in letters(valkey).values()] == ["time limit"]
@@ -155,7 +150,7 @@ def test_the_hard_limit_stops_any_task(kind: str, valkey: Valkey, start: Start, 
 def test_what_waits_behind_a_task_in_c_code_runs_elsewhere(valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey, "--concurrency=1")
     push(valkey, 1000)  # so that many are claimed at once
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     with valkey.client() as redis:
         grind = build_message(f"{TASK}grind", {"name": "grind"}, queue="short", task_id="grind")
         others = [
@@ -168,7 +163,7 @@ def test_what_waits_behind_a_task_in_c_code_runs_elsewhere(valkey: Valkey, start
     assert client.handle("grind").status() == "PENDING"
     with pytest.raises(TaskFailed, match="TimeLimitExceeded"):
         client.handle("grind").result(60)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert worker.trace("grind") == ["start"]
     assert runs(worker) == Counter(range(1040))
 
@@ -196,14 +191,14 @@ def test_retries_failures_and_refusals(valkey: Valkey, start: Start, client: Tas
     assert (found[failing.id]["reason"], found[refused.id]["reason"]) == ("failed", "refused")
     assert found[failing.id]["error"] == "ZeroDivisionError: bug"
     assert "short_tasks_tasks/tasks.py" in found[failing.id]["traceback"]
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
 
 
 def test_an_early_acknowledgement_is_one_attempt(valkey: Valkey, start: Start, client: TaskClient) -> None:
     worker = start(valkey)
     client.send(f"{TASK}early", name="early")
     wait_for(lambda: worker.trace("early") == ["start"] and len(children(worker)) == 2)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert client.send(f"{TASK}sleep", name="next").result(60) == "next"
     assert worker.trace("early") == ["start"]
 
@@ -243,7 +238,7 @@ def test_times_are_kept(valkey: Valkey, start: Start, client: TaskClient, stock:
     wait_for(lambda: len(worker.trace("limited")) == 8)
     first, *_, last = [float(line) for line in worker.trace("limited")]
     assert last - first >= 1.2
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert worker.trace("expired") == worker.trace("stale") == []
     assert [letter["reason"] for letter in letters(valkey).values()] == ["waited too long"]
 
@@ -260,7 +255,7 @@ def test_revoked_tasks_do_not_run_and_only_the_right_one_is_killed(
     wait_for(lambda: one.status() == "REVOKED", seconds=4)
     assert other.result(60) == "other"
     assert worker.trace("other") == ["start", "end"]
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert waiting.status() == "REVOKED"
     assert worker.trace("waiting") == []
     assert worker.trace("one") == ["start"]
@@ -332,15 +327,22 @@ def test_processes_are_replaced_after_so_many_tasks_and_so_much_memory(
         valkey, CELERYCONFIG_WORKER_MAX_TASKS_PER_CHILD="50", CELERYCONFIG_WORKER_MAX_MEMORY_PER_CHILD="200000"
     )
     before = set(children(worker))
-    push(valkey, 400)
-    wait_for(lambda: settled(valkey))
-    wait_for(lambda: set(children(worker)) - before)  # on a busy machine one of the two may do nearly all
-    assert runs(worker) == Counter(range(400))
+    total = 0
+
+    def both_replaced() -> bool:
+        nonlocal total
+        push(valkey, 100, first=total)  # until both have had enough: on a busy machine one may do nearly all
+        total += 100
+        return len(set(children(worker)) - before) == 2
+
+    wait_for(both_replaced)
+    wait_for(lambda: settled(valkey, "short"))
+    assert runs(worker) == Counter(range(total))
     wait_for(lambda: len(children(worker)) == 2)
     pids = set(children(worker))
     client.send(f"{TASK}hold", megabytes=300).result(60)
     wait_for(lambda: not pids <= set(children(worker)) and len(children(worker)) == 2)
-    assert settled(valkey)
+    assert settled(valkey, "short")
 
 
 def test_a_broker_that_goes_away_reruns_nothing(own_valkey: Valkey, start: Start) -> None:
@@ -355,7 +357,7 @@ def test_a_broker_that_goes_away_reruns_nothing(own_valkey: Valkey, start: Start
         own_valkey.wait_ready()
         for handle in handles:
             handle.result(60)
-        wait_for(lambda: settled(own_valkey))
+        wait_for(lambda: settled(own_valkey, "short"))
         assert [worker.trace(f"task-{n}") for n in range(2)] == [["start", "end"]] * 2
         assert runs(worker) == Counter(range(200))
         assert worker.alive()
@@ -366,14 +368,12 @@ def test_lost_connections_rerun_nothing(valkey: Valkey, start: Start, client: Ta
     handles = [client.send(f"{TASK}sleep", name=f"task-{n}", seconds=1.5) for n in range(4)]
     push(valkey, 2000)
     wait_for(lambda: worker.trace("task-0") == ["start"])
-    with valkey.client() as redis:
-        for _ in range(3):
-            redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
-            time.sleep(0.7)
+    for _ in range(3):
+        valkey.close_connections()
+        time.sleep(0.7)
     for handle in handles:
         handle.result(60)
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert [worker.trace(f"task-{n}") for n in range(4)] == [["start", "end"]] * 4
     assert runs(worker) == Counter(range(2000))
 
@@ -390,7 +390,7 @@ def test_a_warm_stop_under_load_loses_nothing_and_repeats_nothing(valkey: Valkey
         assert redis.keys("worker:short:inflight:*") == []
         assert redis.zcard("worker:short:holders") == 0
     start(valkey)
-    wait_for(lambda: settled(valkey), seconds=60)
+    wait_for(lambda: settled(valkey, "short"), seconds=60)
     assert runs(worker) == Counter(range(6000))
 
 
@@ -431,6 +431,6 @@ def test_a_task_longer_than_the_lease_runs_once(valkey: Valkey, start: Start, cl
     handles = [client.send(f"{TASK}sleep", name=f"long-{n}", seconds=2 * LEASE) for n in range(2)]
     push(valkey, 50)
     assert [handle.result(60) for handle in handles] == ["long-0", "long-1"]
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "short"))
     assert worker.trace("long-0") == worker.trace("long-1") == ["start", "end"]
     assert runs(worker) == Counter(range(50))

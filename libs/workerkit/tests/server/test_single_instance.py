@@ -39,13 +39,6 @@ def moment(worker, name, index):
     return float(worker.trace(name)[index].split()[1])
 
 
-def lines_of(worker, handle):
-    """The log lines of one task, at least the first; they come a moment after its result."""
-    found = lambda: [line for line in worker.records() if line.get("task_id") == handle.id]  # noqa: E731
-    wait_for(lambda: bool(found()))
-    return found()
-
-
 def outcome(handle):
     try:
         return handle.result(60)
@@ -71,7 +64,7 @@ def test_a_skipped_run_is_neither_a_failure_nor_retried(worker, client):
     with pytest.raises(TaskRevoked, match="another run holds the lock 'decorated'"):
         second.result(60)
     assert first.result(60) == "decorated"
-    assert [(line["event"], line["level"]) for line in lines_of(worker, second)] == [("task skipped", "info")]
+    assert [(line["event"], line["level"]) for line in worker.records_of(second.id)] == [("task skipped", "info")]
     assert client.send("app.tasks.toolbox.decorated", seconds=0).result(60) == "decorated"
 
 
@@ -96,7 +89,7 @@ def test_a_task_longer_than_lease_and_timeout_is_still_alone(worker, client):
     assert outcome(client.send(ALONE, name="long", seconds=0, lease=1)) == "AlreadyRunning"
     assert long.result(60) == "long"
     assert words(worker, "long") == ["start", "end"]
-    assert [line["event"] for line in lines_of(worker, long)] == ["task succeeded"]
+    assert [line["event"] for line in worker.records_of(long.id)] == ["task succeeded"]
 
 
 def test_a_task_whose_process_is_killed_waits_for_its_own_old_lock_and_is_not_skipped(worker, client):
@@ -132,7 +125,7 @@ def test_a_lock_lost_with_redis_data_is_reported_and_taken_again(module_valkey, 
         wait_for(lambda: redis.exists("workerkit:lock:toolbox:flushed"))
     assert outcome(client.send(ALONE, name="flushed", seconds=0)) == "AlreadyRunning"
     assert handle.result(60) == "flushed"
-    lost = lines_of(worker, handle)[0]
+    lost = worker.records_of(handle.id)[0]
     assert (lost["event"], lost["level"], lost["taken_again"]) == (
         "the lock was lost while the task runs",
         "error",
@@ -148,7 +141,7 @@ def test_the_lock_of_another_is_never_freed(module_valkey, worker, client):
         assert handle.result(60) == "stolen"
         assert redis.get("workerkit:lock:toolbox:stolen") == b"another"
         assert redis.ttl("workerkit:lock:toolbox:stolen") == -1
-    assert lines_of(worker, handle)[0]["taken_again"] is False
+    assert worker.records_of(handle.id)[0]["taken_again"] is False
 
 
 def test_a_finished_task_leaves_no_lock(module_valkey, worker, client):

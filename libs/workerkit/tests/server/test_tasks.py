@@ -15,13 +15,6 @@ from taskclient.errors import TaskFailed, TaskRejected
 CORRELATION = "request-42"
 
 
-def lines_of(worker, handle, count=1):
-    """The log lines of one task; they come a moment after its result."""
-    found = lambda: [line for line in worker.records() if line.get("task_id") == handle.id]  # noqa: E731
-    wait_for(lambda: len(found()) >= count)
-    return found()
-
-
 @pytest.fixture(scope="module")
 def worker(module_valkey, tmp_path_factory):
     folder = tmp_path_factory.mktemp("worker")
@@ -76,7 +69,7 @@ def test_a_bad_payload_names_every_field_and_is_not_retried(worker, client):
     with pytest.raises(TaskRejected) as caught:
         handle.result(60)
     assert {e["field"] for e in caught.value.errors} == {"order.number", "count", "colour"}
-    assert [line["event"] for line in lines_of(worker, handle)] == ["task failed"]
+    assert [line["event"] for line in worker.records_of(handle.id)] == ["task failed"]
 
 
 @pytest.mark.parametrize("args", [["just text"], [[1, 2]], [{"number": 1}, "x", 1, "too many"]])
@@ -122,7 +115,7 @@ def test_log_lines_carry_the_task_and_the_callers_correlation_id_to_the_next_tas
 
 
 def test_argument_values_stay_out_of_the_log(worker, client):
-    lines_of(worker, client.send("app.tasks.demo.chatter", secret="hunter3"), count=2)
+    worker.records_of(client.send("app.tasks.demo.chatter", secret="hunter3").id, least=2)
     wait_for(lambda: worker.trace("hunter3") == ["run"])
     assert "hunter3" not in worker.log.read_text()
 
@@ -140,12 +133,12 @@ def test_lines_of_success_can_be_left_out_and_those_of_failure_not(valkey, start
         client.send("app.tasks.demo.mark", name="hunter5").result(60)
         failing = client.send("app.tasks.demo.big", size=100_000)
         failing.wait(60)
-    assert "task failed" in [line["event"] for line in lines_of(quiet, failing)]
+    assert "task failed" in [line["event"] for line in quiet.records_of(failing.id)]
     assert "task succeeded" not in quiet.log.read_text()
 
 
 def test_every_line_of_the_log_is_json(worker, client):
-    lines_of(worker, client.send("app.tasks.demo.mark", name="x"))
+    worker.records_of(client.send("app.tasks.demo.mark", name="x").id)
     assert [record["service"] for record in worker.records()] == ["demo"] * len(whole_lines(worker.log))
 
 

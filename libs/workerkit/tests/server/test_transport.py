@@ -16,6 +16,7 @@ import psutil
 import pytest
 from celery import Celery
 
+from devstack.deliveries import in_flight, settled
 from devstack.valkey import Valkey
 from devstack.waiting import wait_for
 from devstack.worker import WorkerProcess
@@ -59,16 +60,6 @@ def letters(valkey: Valkey) -> list[dict[str, object]]:
         return [json.loads(text) for text in redis.hvals("worker:delivery:dead:letters")]
 
 
-def in_flight(valkey: Valkey) -> int:
-    with valkey.client() as redis:
-        return sum(redis.hlen(key) for key in redis.keys("worker:delivery:inflight:*"))
-
-
-def settled(valkey: Valkey) -> bool:
-    with valkey.client() as redis:
-        return in_flight(valkey) == 0 and redis.llen("delivery") == 0 and redis.zcard("worker:delivery:delayed") == 0
-
-
 def test_a_dead_workers_messages_are_back_after_its_lease_and_first(
     valkey: Valkey, start: Start, client: TaskClient
 ) -> None:
@@ -102,16 +93,14 @@ def test_lost_connections_rerun_nothing(pool: str, valkey: Valkey, start: Start,
     worker = start(valkey, pool=pool)
     handles = [client.send(SLEEP, name=f"task-{n}", seconds=2) for n in range(6)]
     wait_for(lambda: worker.trace("task-0") == ["start"])
-    with valkey.client() as redis:
-        for _ in range(3):
-            redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
-            time.sleep(0.7)
+    for _ in range(3):
+        valkey.close_connections()
+        time.sleep(0.7)
     for handle in handles:
         handle.result(60)
     assert [worker.trace(f"task-{n}") for n in range(6)] == [["start", "end"]] * 6
     assert worker.alive()
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "delivery"))
 
 
 def test_a_remote_control_that_fails_beside_a_replaced_process_does_not_stop_the_worker(
@@ -147,7 +136,7 @@ def test_a_broker_away_for_longer_than_the_lease_reruns_nothing(own_valkey: Valk
         assert [first.trace(f"task-{n}") for n in range(4)] == [["start", "end"]] * 4
         assert first.alive()
         assert second.alive()
-        wait_for(lambda: settled(own_valkey))
+        wait_for(lambda: settled(own_valkey, "delivery"))
 
 
 def test_a_countdown_waits_in_redis_and_survives_everything(own_valkey: Valkey, start: Start) -> None:
@@ -157,7 +146,7 @@ def test_a_countdown_waits_in_redis_and_survives_everything(own_valkey: Valkey, 
         with own_valkey.client() as redis:
             wait_for(lambda: redis.zcard("worker:delivery:delayed") == 10)
             assert redis.llen("delivery") == 0
-        wait_for(lambda: in_flight(own_valkey) == 0)
+        wait_for(lambda: in_flight(own_valkey, "delivery") == 0)
         worker.kill()
         own_valkey.kill()
         own_valkey.start()
@@ -214,7 +203,7 @@ def test_a_frozen_worker_does_not_begin_what_others_have_taken(
     frozen, other = start(valkey), start(valkey)
     os.kill(other.pid, signal.SIGSTOP)
     handles = [client.send(SLEEP, name=f"task-{n}", seconds=0.1) for n in range(30)]
-    wait_for(lambda: in_flight(valkey) > 0)
+    wait_for(lambda: in_flight(valkey, "delivery") > 0)
     os.kill(frozen.pid, signal.SIGSTOP)
     os.kill(other.pid, signal.SIGCONT)
     for handle in handles:
@@ -224,7 +213,7 @@ def test_a_frozen_worker_does_not_begin_what_others_have_taken(
     again = [n for n in range(30) if len(frozen.trace(f"task-{n}")) > 2]
     assert len(again) <= 4  # those its pool had begun, or was about to
     assert client.send(SLEEP, name="next").result(60) == "next"
-    wait_for(lambda: settled(valkey))
+    wait_for(lambda: settled(valkey, "delivery"))
 
 
 def test_an_unknown_task_waits_for_a_worker_that_knows_it(valkey: Valkey, start: Start, client: TaskClient) -> None:

@@ -8,7 +8,7 @@ main process takes them back when the one before them turns out to be long, and 
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pickle import HIGHEST_PROTOCOL, dumps, loads
 from select import PIPE_BUF
 from struct import Struct
@@ -102,8 +102,8 @@ class Processes(_AsynPool):  # type: ignore[misc]
     def _shortest_line(self, processes: list[Any], now: float) -> Any:
         if self.on_returned is None:
             return None
-        quick = [p for p in processes if now - p.since < _SHORT_SECONDS and len(p.line) < MOST_IN_LINE]
-        return min(quick, key=lambda p: len(p.line), default=None)
+        free = [process for process in _quick(processes, now) if len(process.line) < MOST_IN_LINE]
+        return min(free, key=lambda process: len(process.line), default=None)
 
     def _write(self, process: Any, job: Any, now: float) -> bool:
         if process is None:
@@ -152,9 +152,7 @@ class Processes(_AsynPool):  # type: ignore[misc]
         """How many jobs may wait in pipes, beside those that run: none behind a task that takes long."""
         if self.on_returned is None:
             return 0
-        now = time.monotonic()
-        quick = [now - process.since < _SHORT_SECONDS for process in self._fileno_to_inq.values()].count(True)
-        return quick * (MOST_IN_LINE - 1)
+        return len(_quick(self._fileno_to_inq.values(), time.monotonic())) * (MOST_IN_LINE - 1)
 
     def _look_soon(self) -> None:
         if not self._looking and self.on_returned is not None:
@@ -211,6 +209,11 @@ class Processes(_AsynPool):  # type: ignore[misc]
         super().flush()
         for process in self._fileno_to_inq.values():
             process.line = deque(job for job in process.line if job._accepted)
+
+
+def _quick(processes: Iterable[Any], now: float) -> list[Any]:
+    """Those behind whose task others may wait."""
+    return [process for process in processes if now - process.since < _SHORT_SECONDS]
 
 
 def _request_of(job: Any) -> Any:
